@@ -1,0 +1,1 @@
+"""Layout parasitics from the schematic netlist alone."""
