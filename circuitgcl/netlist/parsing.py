@@ -115,13 +115,16 @@ class Parser:
     def ends(self, rest: str, location: SourceLocation) -> None:
         if len(self.open) == 1:
             raise NetlistError(".ends without a .subckt before it", location=location)
-        name = rest.split()[0] if rest else ""
-        if name and name.casefold() != self.body.name.casefold():
-            raise NetlistError(
-                f".ends {name} closes subcircuit {self.body.name} of {self.body.location}; is an .ends missing?",
-                location=location,
+        name = rest.split()[0].casefold() if rest else ""
+        closed = len(self.open) - 1
+        if name and name != self.body.name.casefold():
+            names = [definition.name.casefold() for definition in self.open]
+            if name in names[1:]:  # inner definitions without an .ends of their own
+                closed = len(names) - 1 - names[::-1].index(name)
+            self.parsed.warnings.append(
+                f"{location}: .ends {rest} closes subcircuit {self.open[closed].name} of {self.open[closed].location}"
             )
-        self.open.pop()
+        del self.open[closed:]
 
     def param(self, rest: str, location: SourceLocation) -> None:
         found = assignments(rest)

@@ -1,0 +1,31 @@
+"""Roles of flat pins."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitgcl.netlist.records import DeviceTable, FlatCircuit
+from circuitgcl.schema import DeviceType, PinRole, pin_roles
+
+MAX_KNOWN_PINS = 5
+
+
+def role_lookup() -> NDArray[np.int8]:
+    """Role by device type and SPICE position, [types, MAX_KNOWN_PINS]; later positions are `OTHER`."""
+    rows = [pin_roles(device_type, MAX_KNOWN_PINS) for device_type in DeviceType]
+    return np.array(rows, np.int8)
+
+
+def card_roles(table: DeviceTable, card: int) -> tuple[PinRole, ...]:
+    """Roles of the pins of one device card."""
+    return pin_roles(DeviceType(int(table.device_type[card])), int(table.pins[card]))
+
+
+def pin_role_codes(circuit: FlatCircuit) -> NDArray[np.int8]:
+    """`PinRole` of every pin, [P]."""
+    device_type = circuit.table.device_type[circuit.device_card][circuit.pin_device]
+    position = np.minimum(circuit.pin_position, MAX_KNOWN_PINS - 1)
+    roles = role_lookup()[device_type, position]
+    roles[circuit.pin_position >= MAX_KNOWN_PINS] = PinRole.OTHER
+    return roles

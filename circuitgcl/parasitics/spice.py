@@ -1,0 +1,380 @@
+"""Reader of extractions written as SPICE: one flat subcircuit of C cards.
+
+    .subckt NAME ports…
+    Cg0 netA 0 1.2e-16         capacitance to the reference node
+    Cc0 netA netB 3.4e-17      coupling
+    *|P piece net pin pin …    (pin-level files) the piece of metal, its net, the device pins on it
+
+Cards in the plain four-field form are split and converted a block at a time; everything else (continuations, `c=…`,
+inline comments, other cards) goes through a statement parser that knows the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from circuitgcl.errors import ParasiticsError, SourceLocation
+from circuitgcl.parasitics.blocks import TextBlock, decode, read_blocks
+from circuitgcl.parasitics.records import (
+    FloatArray,
+    OffsetArray,
+    Parasitics,
+    SkippedCards,
+    sum_capacitors,
+    tie_to_ground,
+)
+from circuitgcl.units import parse_number
+
+_INDENT = re.compile(rb"(?m)^[ \t]+")
+_COMMENT_FIRST = np.frombuffer(b"*;$#/", dtype=np.uint8)
+_INERT_PARAMETERS = frozenset({"ic", "tc", "tc1", "tc2", "temp", "dtemp"})  # no effect on the nominal value
+_ONE_NODE = "C with both ends on one node"
+
+
+def read_spice(path: str | Path) -> Parasitics:
+    """Read a C-only SPICE netlist, plain or gzip'd, net-level or pin-level.
+
+    Raises:
+        ParasiticsError: the file cannot be read, a card is malformed, a value is negative or no number, capacitors
+            stand in more than one subcircuit (the extraction is not flat), or there are no capacitors.
+    """
+    reader = _SpiceReader(path)
+    for block in read_blocks(path):
+        reader.take(block)
+    return reader.finish()
+
+
+class _NodeIds(dict[bytes, int]):
+    """Node ids in order of first appearance; the reference node `0` is id -1."""
+
+    def __init__(self) -> None:
+        super().__init__({b"0": -1})
+
+    def __missing__(self, name: bytes) -> int:
+        self[name] = number = len(self) - 1
+        return number
+
+
+class _Scopes:
+    """Which subcircuit each line lies in, and that all capacitors lie in the same one."""
+
+    def __init__(self) -> None:
+        self._stack: list[int] = [0]
+        self._names: list[str] = [""]  # of all scopes met; 0 is the top of the file
+        self._changes: list[tuple[int, int]] = [(0, 0)]  # line, scope from that line on
+        self._home: int | None = None
+        self._home_line = 0
+
+    @property
+    def home_name(self) -> str:
+        return self._names[self._home or 0]
+
+    def enter(self, name: str, line: int) -> None:
+        self._names.append(name)
+        self._stack.append(len(self._names) - 1)
+        self._changes.append((line, self._stack[-1]))
+
+    def leave(self, line: int) -> None:
+        if len(self._stack) > 1:
+            self._stack.pop()
+        self._changes.append((line, self._stack[-1]))
+
+    def claim(self, lines: OffsetArray) -> int:
+        """Place the capacitors of a block; 0, or the line of the first one outside the subcircuit of the others."""
+        change_lines = np.array([line for line, _ in self._changes])
+        place = np.searchsorted(change_lines, lines, side="right") - 1
+        for change, first in zip(*np.unique(place, return_index=True), strict=True):
+            scope = self._changes[change][1]
+            if self._home is None:
+                self._home, self._home_line = scope, int(lines[first])
+            if scope != self._home:
+                return int(lines[first])
+        del self._changes[:-1]
+        return 0
+
+    @property
+    def home_text(self) -> str:
+        inside = f"subcircuit {self.home_name}" if self._home else "the top of the file"
+        return f"{inside} (line {self._home_line})"
+
+
+class _SpiceReader:
+    """State carried from block to block."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = path
+        self._ids = _NodeIds()
+        self._scopes = _Scopes()
+        self._pieces: dict[bytes, tuple[bytes, list[bytes]]] = {}  # node → net, pins
+        self._skipped: dict[str, tuple[int, int]] = {}  # kind → count, first line
+        self._ends: list[npt.NDArray[np.int32]] = []  # [2K] a0 b0 a1 b1 …
+        self._farads: list[FloatArray] = []  # [K]
+        self._pending: list[bytes] = []  # fields of the statement that a `+` line may still continue
+        self._pending_line = 0
+        self._odd_cards: list[tuple[int, bytes, bytes, float]] = []  # line, node, node, farad
+        self._ended = False
+
+    def take(self, block: TextBlock) -> None:
+        data = _INDENT.sub(b"", block.data) if b"\n " in block.data or b"\n\t" in block.data else block.data
+        data = data.lstrip(b" \t")
+        starts, stops, plain, odd = _classify(data)
+        for i in odd:
+            self._take_line(data[starts[i] : stops[i]], block.first_line + int(i))
+        lines = np.flatnonzero(plain) + block.first_line
+        fields = b"".join(data[a:b] for a, b in _runs(plain, starts, stops)).split()
+        farad = self._plain_farads(fields, lines)
+        self._store(lines, fields[1::4], fields[2::4], farad)
+
+    def finish(self) -> Parasitics:
+        self._flush()
+        self._store(np.empty(0, np.int64), [], [], np.empty(0))
+        if not self._farads:
+            raise self._error(0, f"no capacitors found{self._skipped_text()}; expected C cards of an extraction.")
+        nodes = [name for name, number in self._ids.items() if number >= 0]
+        nodes += [name for name in self._pieces if name not in self._ids]
+        ends = np.concatenate(self._ends)
+        ground, pair_a, pair_b, pair_farad = sum_capacitors(
+            len(nodes), ends[0::2], ends[1::2], np.concatenate(self._farads)
+        )
+        nets, node_net = self._nets(nodes)
+        pins = [self._pieces[name][1] if name in self._pieces else [] for name in nodes]
+        names = tuple(map(decode, nodes))
+        found = Parasitics(
+            design=self._scopes.home_name or Path(self._path).name.partition(".")[0],
+            source=Path(self._path).name,
+            nodes=names,
+            ground_farad=ground,
+            pair_a=pair_a,
+            pair_b=pair_b,
+            pair_farad=pair_farad,
+            nets=nets if self._pieces else names,
+            node_net=node_net,
+            pin_offset=np.concatenate([[0], np.cumsum([len(p) for p in pins])]).astype(np.int64),
+            pin_names=tuple(decode(pin) for p in pins for pin in p),
+            skipped_cards=tuple(
+                SkippedCards(kind=kind, count=count, first_line=line)
+                for kind, (count, line) in self._skipped.items()
+            ),
+        )
+        return tie_to_ground(found, ["0"])  # pieces whose net is the reference node
+
+    def _nets(self, nodes: list[bytes]) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+        if not self._pieces:
+            return (), np.arange(len(nodes), dtype=np.int32)
+        ids: dict[bytes, int] = {}
+        node_net = [
+            ids.setdefault(self._pieces[name][0] if name in self._pieces else name, len(ids)) for name in nodes
+        ]
+        return tuple(map(decode, ids)), np.array(node_net, dtype=np.int32)
+
+    def _take_line(self, line: bytes, number: int) -> None:
+        """Handle one line outside the plain form: part of a statement, or a `*|P` record."""
+        if line.startswith(b"*|"):
+            self._take_piece(line.split(), number)
+        elif line.startswith(b"+"):
+            if not self._pending:
+                raise self._error(number, "continuation line `+` without a statement before it.")
+            self._pending += line[1:].split()
+        else:
+            self._flush()
+            self._pending, self._pending_line = line.split(), number
+
+    def _take_piece(self, fields: list[bytes], line: int) -> None:
+        if fields[0] != b"*|P" or fields[1:2] and fields[1].startswith(b"("):
+            raise self._error(
+                line, f"{decode(fields[0])} belongs to DSPF, which this reader of SPICE capacitors does not read."
+            )
+        if len(fields) < 3:
+            raise self._error(line, "`*|P` needs a node and its net: *|P node net [pin …].")
+        _, node, net, *pins = fields
+        if node == b"0":
+            self._skip("*|P on node 0", 1, line)
+            return
+        known_net, known_pins = self._pieces.setdefault(node, (net, []))
+        if known_net != net:
+            raise self._error(
+                line, f"`*|P` puts node {decode(node)} on net {decode(net)}, an earlier one on {decode(known_net)}."
+            )
+        known_pins += pins
+
+    def _flush(self) -> None:
+        """Interpret the statement collected so far."""
+        fields, line = self._pending, self._pending_line
+        self._pending = []
+        if not fields:
+            return
+        kind = fields[0][:1].upper()
+        if kind == b"C":
+            farad = self._card_farad(fields, line)
+            self._odd_cards.append((line, fields[1], fields[2], farad))
+        elif kind == b".":
+            self._directive(fields, line)
+        elif kind.isalpha():
+            self._skip(decode(kind), 1, line)
+        elif line > 1:  # the first line of a deck may be a title
+            raise self._error(
+                line, f"`{_shortened(b' '.join(fields))}` is no SPICE statement; is this an extraction result?"
+            )
+
+    def _directive(self, fields: list[bytes], line: int) -> None:
+        name = decode(fields[0]).lower()
+        if name in {".subckt", ".macro"}:
+            if len(fields) < 2:
+                raise self._error(line, f"{name} has no name.")
+            self._scopes.enter(decode(fields[1]), line)
+        elif name in {".ends", ".eom"}:
+            self._scopes.leave(line)
+        elif name != ".end":
+            self._skip(name, 1, line)
+
+    def _plain_farads(self, fields: list[bytes], lines: OffsetArray) -> FloatArray:
+        """Values [K] of the plain cards of a block."""
+        texts = fields[3::4]
+        try:
+            farad = np.fromiter(map(float, texts), np.float64, len(texts))
+            if b"_" in b"".join(texts):  # a digit separator to Python, not to SPICE
+                raise ValueError
+        except ValueError:
+            values = {text: _number_or_nan(text) for text in set(texts)}
+            farad = np.fromiter(map(values.__getitem__, texts), np.float64, len(texts))
+        for i in np.flatnonzero(~((farad >= 0) & (farad < np.inf))):
+            farad[i] = self._card_farad(fields[4 * i : 4 * i + 4], int(lines[i]))
+        return farad
+
+    def _card_farad(self, fields: list[bytes], line: int) -> float:
+        """Value of one C card in any spelling: `C… a b 1f`, `c=1f`, with `m=`, model name or inline comment."""
+        if len(fields) < 4:
+            raise self._error(
+                line, f"capacitor {decode(fields[0])} has {len(fields) - 1} fields; expected two nodes and a value."
+            )
+        value: float | None = None
+        factor = 1.0
+        for key, text in _parameters(fields[3:]):
+            try:
+                if key in {"", "c", "cap"} and value is None:
+                    value = parse_number(text)
+                elif key in {"m", "scale"}:
+                    factor *= parse_number(text)
+                elif key not in _INERT_PARAMETERS:
+                    raise ValueError
+            except ValueError:
+                written = f"{key}={text}" if key else text
+                raise self._error(
+                    line, f"cannot use `{_shortened(written.encode())}` of capacitor {decode(fields[0])}; "
+                    "expected one value in farad such as 1.2e-16 or 0.12f.",
+                ) from None
+        if value is None:
+            raise self._error(line, f"capacitor {decode(fields[0])} has no value.")
+        if not 0 <= value * factor < np.inf:
+            raise self._error(
+                line, f"capacitor {decode(fields[0])} has {value * factor:g} F; expected a finite value, not negative."
+            )
+        return value * factor
+
+    def _store(self, lines: OffsetArray, a: list[bytes], b: list[bytes], farad: FloatArray) -> None:
+        """Keep the cards of a block, plain ones and others, in file order."""
+        ends: list[bytes] = [b""] * (2 * len(a))
+        ends[0::2], ends[1::2] = a, b
+        if self._odd_cards:
+            odd_lines, odd_a, odd_b, odd_farad = zip(*self._odd_cards, strict=True)
+            self._odd_cards = []
+            lines = np.concatenate([lines, odd_lines])
+            farad = np.concatenate([farad, odd_farad])
+            order = np.argsort(lines, kind="stable")
+            lines, farad = lines[order], farad[order]
+            pairs = [*zip(a, b, strict=True), *zip(odd_a, odd_b, strict=True)]
+            ends = [name for i in order for name in pairs[i]]
+        if not len(lines):
+            return
+        stray = self._scopes.claim(lines)
+        if stray:
+            raise self._error(
+                stray,
+                f"this capacitor lies in another subcircuit than those in {self._scopes.home_text}; "
+                "expected a flat extraction. Flatten the layout before extracting.",
+            )
+        ids = np.fromiter(map(self._ids.__getitem__, ends), np.int32, len(ends))
+        self._ends.append(ids)
+        self._farads.append(farad)
+        shorted = np.flatnonzero(ids[0::2] == ids[1::2])
+        if len(shorted):
+            self._skip(_ONE_NODE, len(shorted), int(lines[shorted[0]]))
+
+    def _skip(self, kind: str, count: int, line: int) -> None:
+        known, first = self._skipped.get(kind, (0, line))
+        self._skipped[kind] = (known + count, first)
+
+    def _skipped_text(self) -> str:
+        if not self._skipped:
+            return ""
+        return " among " + ", ".join(f"{count} {kind}" for kind, (count, _) in list(self._skipped.items())[:8])
+
+    def _error(self, line: int, message: str) -> ParasiticsError:
+        return ParasiticsError(message, location=SourceLocation(str(self._path), line))
+
+
+def _classify(
+    data: bytes,
+) -> tuple[OffsetArray, OffsetArray, npt.NDArray[np.bool_], OffsetArray]:
+    """Find lines and sort them: plain C cards, lines that need a closer look, and the rest (comments, blanks).
+
+    The last statement of a block is never plain, because a `+` line may follow in the next block.
+
+    Returns:
+        Line starts and stops [L], plain mask [L], numbers of the lines that need a closer look.
+    """
+    buffer = np.frombuffer(data, dtype=np.uint8)
+    gaps = np.flatnonzero(buffer <= 32)
+    line_gap = np.flatnonzero(buffer[gaps] == 10)
+    stops = gaps[line_gap]
+    starts = np.concatenate([[0], stops[:-1] + 1])
+    first = buffer[starts]
+    plain = (np.diff(line_gap, prepend=-1) == 4) & ((first == ord("C")) | (first == ord("c")))
+    empty_fields = np.flatnonzero(np.diff(gaps, prepend=-1) == 1)
+    plain[np.searchsorted(line_gap, empty_fields)] = False
+
+    continues = first == ord("+")
+    ignored = np.isin(first, _COMMENT_FIRST) | (first <= 32)
+    statement = ~continues & ~ignored
+    latest = np.maximum.accumulate(np.where(statement, np.arange(len(starts)), 0))
+    plain[latest[continues]] = False
+    plain[latest[-1]] = False
+    record = (first == ord("*")) & (buffer[np.minimum(starts + 1, len(buffer) - 1)] == ord("|"))
+    return starts, stops, plain, np.flatnonzero(record | continues | (statement & ~plain))
+
+
+def _runs(
+    plain: npt.NDArray[np.bool_], starts: OffsetArray, stops: OffsetArray
+) -> Iterator[tuple[int, int]]:
+    """Stretches of text, from and to, that hold plain lines only."""
+    edges = np.flatnonzero(np.diff(plain, prepend=False, append=False))
+    for begin, end in zip(edges[0::2], edges[1::2], strict=True):
+        yield int(starts[begin]), int(stops[end - 1]) + 1
+
+
+def _parameters(fields: list[bytes]) -> Iterator[tuple[str, str]]:
+    """`(key, text)` of the fields after the nodes; the key of a bare value is empty, a comment ends the list."""
+    text = decode(b" ".join(fields))
+    text = re.split(r";|(?:^|\s)(?:\$|//)", text, maxsplit=1)[0]
+    words = re.sub(r"\s*=\s*", "=", text).split()
+    for word in words:
+        key, equals, value = word.rpartition("=")
+        yield (key.lower(), value) if equals else ("", word)
+
+
+def _number_or_nan(text: bytes) -> float:
+    try:
+        return parse_number(decode(text))
+    except ValueError:
+        return float("nan")
+
+
+def _shortened(text: bytes, length: int = 40) -> str:
+    shown = "".join(c if c.isprintable() else "?" for c in decode(text[: length + 1]))
+    return shown if len(text) <= length else shown[:length] + "…"
