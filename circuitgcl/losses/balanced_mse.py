@@ -6,7 +6,7 @@ likely, `p_bal(y | x) = N(y; ŷ, σ²)`; by Bayes' rule the training data then f
     p_train(y | x) = N(y; ŷ, σ²) p_train(y) / ∫ N(y'; ŷ, σ²) p_train(y') dy'
 
 The loss is the negative logarithm of that, without the term in p_train(y) alone. The three kinds differ in
-how they integrate: over a Gaussian mixture (GAI), over the labels of the mini-batch (BMC), or over bins (BNI).
+how they integrate: over a Gaussian mixture (GAI), the labels of the mini-batch (BMC), or label bins (BNI).
 
 All of them are multiplied by 2σ², held constant, so that their gradient has the size of that of a squared
 error. The normalising 1/σ of the Gaussian must not be dropped from GAI: the loss would fall without bound as

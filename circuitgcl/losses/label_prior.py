@@ -130,8 +130,9 @@ def _checked_labels(labels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]
             "of continuous labels. Pass the scaled targets, not the class ids"
         )
     if not len(labels) or not np.isfinite(labels).all():
+        finite = int(np.isfinite(labels).sum())
         raise DataError(
-            f"a label law needs finite labels; found {np.isfinite(labels).sum()} in {len(labels)}"
+            f"{finite} of {len(labels)} labels are finite; a label law needs all, and at least one"
         )
     return labels.astype(np.float64)
 

@@ -39,8 +39,8 @@ def uniformity_loss(u: Tensor, temperature: float = 2.0, weights: Tensor | None 
     """Uniformity on the sphere, `log mean exp(-t ‖u_i - u_j‖²)` over ordered pairs i ≠ j.
 
     It is 0 when all rows coincide and never below `-2 t N / (N - 1)`; for N ≤ H + 1 the minimum is that
-    bound, reached only by the regular simplex. For many rows the minimisers spread evenly over the whole sphere, so
-    every direction is used, and repeating the same few points costs.
+    bound, reached only by the regular simplex. For many rows the minimisers spread evenly over the whole
+    sphere, so every direction is used, and repeating the same few points costs.
 
     A row of multiplicity n contains n (n - 1) ordered pairs at distance zero; they are counted, so that the
     value equals that on the repeated rows. A fractional weight below one contains no such pair.
