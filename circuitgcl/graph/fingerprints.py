@@ -22,6 +22,7 @@ from circuitgcl.netlist.records import Definition, DeviceTable, FlatCircuit
 HashArray = NDArray[np.uint64]
 
 REFINEMENT_ROUNDS = 6
+MAX_TIE_NETS = 48  # larger bodies keep their ties: breaking them costs a refinement each
 SIZE_STEP_M = 1e-9  # drawn sizes are compared on a nanometre grid
 
 
@@ -147,18 +148,12 @@ def _refine(
         hash64(("port", local)) if local < definition.port_count else hash64(("net", int(kind)))
         for local, kind in enumerate(rail_kinds.tolist())
     ]
-    for _ in range(REFINEMENT_ROUNDS):
-        gathered: list[list[int]] = [[] for _ in colours]
-        for label, pins in parts:
-            # drain and source are exchangeable, hence sorted
-            around = hash64((label, *(x for pair in sorted((role, colours[net]) for role, net in pins) for x in pair)))
-            for role, net in pins:
-                gathered[net].append(hash64((around, role)))
-        refined = [hash64((own, *sorted(seen))) for own, seen in zip(colours, gathered, strict=True)]
-        if len(set(refined)) == len(set(colours)) == len(refined):
-            colours = refined
-            break
-        colours = refined
+    colours = _refined(colours, parts)
+    if len(colours) <= MAX_TIE_NETS:
+        names = [label.casefold() for label in definition.net_labels]
+        while (tied := _first_tie(colours, names)) is not None:
+            colours[tied] = hash64(("tie", colours[tied]))
+            colours = _refined(colours, parts)
     whole = hash64(
         (
             definition.port_count,
@@ -166,6 +161,36 @@ def _refine(
         )
     )
     return np.array(colours, np.uint64), whole
+
+
+def _refined(colours: list[int], parts: list[Attachment]) -> list[int]:
+    """Colours after refinement until the partition is stable."""
+    classes = len(set(colours))
+    for _ in range(REFINEMENT_ROUNDS):
+        gathered: list[list[int]] = [[] for _ in colours]
+        for label, pins in parts:
+            # drain and source are exchangeable, hence sorted
+            around = hash64((label, *(x for pair in sorted((role, colours[net]) for role, net in pins) for x in pair)))
+            for role, net in pins:
+                gathered[net].append(hash64((around, role)))
+        colours = [hash64((own, *sorted(seen))) for own, seen in zip(colours, gathered, strict=True)]
+        if len(set(colours)) in (classes, len(colours)):
+            break
+        classes = len(set(colours))
+    return colours
+
+
+def _first_tie(colours: list[int], names: list[str]) -> int | None:
+    """Net to set apart next: the first by name of the smallest colour that several nets share, if any.
+
+    A cell whose halves mirror each other is still laid out one way, and its nets keep their names from design to
+    design.
+    """
+    shared = [colour for colour in set(colours) if colours.count(colour) > 1]
+    if not shared:
+        return None
+    group = [net for net, colour in enumerate(colours) if colour == min(shared)]
+    return min(group, key=lambda net: names[net])
 
 
 def _sorted_pins(parts: list[Attachment], colours: list[int]) -> Iterable[Attachment]:
