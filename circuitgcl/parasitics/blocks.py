@@ -1,6 +1,7 @@
 """Text of an extraction file, in blocks of whole lines.
 
-Extraction files reach gigabytes: readers work block by block, so that memory grows with nodes and pairs, not with text.
+Extraction files reach gigabytes: readers work block by block, so that memory grows with nodes and pairs, not
+with text.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TextBlock:
-    """Consecutive lines, each ended by one `\\n`."""
+    """Consecutive lines, each ended by one line feed."""
 
     data: bytes
     first_line: int  # 1-based number of the first line

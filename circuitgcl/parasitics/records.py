@@ -1,6 +1,6 @@
 """What an extractor found in a layout: capacitances between named pieces of metal, as arrays.
 
-Every reader of this room ends in one `Parasitics`; everything later (matching, graphs, comparison) starts from it.
+Every reader of this room ends in one `Parasitics`; everything later (matching, graphs, reports) starts there.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class SkippedCards:
 class Parasitics:
     """Capacitances of one extracted design; N nodes, E coupled pairs, T nets.
 
-    In a net-level file a node is a net. In a pin-level file a node is a piece of a net (its metal, one gate, one
-    diffusion area) and `node_net` says of which.
+    In a net-level file a node is a net. In a pin-level file a node is a piece of a net (its metal, one gate,
+    one diffusion area) and `node_net` says of which.
     """
 
     design: str
@@ -98,8 +98,8 @@ def sum_capacitors(
 def to_net_level(parasitics: Parasitics) -> Parasitics:
     """Sum the nodes of each net into one.
 
-    Ground capacitance is conserved; coupling between two nodes of one net vanishes, all other coupling is conserved.
-    Device pins go to their net.
+    Ground capacitance is conserved; coupling between two nodes of one net vanishes, all other coupling is
+    conserved. Device pins go to their net.
     """
     if not parasitics.is_pin_level:
         return parasitics

@@ -5,15 +5,14 @@
     Cc0 netA netB 3.4e-17      coupling
     *|P piece net pin pin …    (pin-level files) the piece of metal, its net, the device pins on it
 
-Cards in the plain four-field form are split and converted a block at a time; everything else (continuations, `c=…`,
-inline comments, other cards) goes through a statement parser that knows the line.
+Cards in the plain four-field form are split and converted a block at a time; everything else (continuations,
+`c=…`, inline comments, other cards) goes through a statement parser that knows the line.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +40,8 @@ def read_spice(path: str | Path) -> Parasitics:
     """Read a C-only SPICE netlist, plain or gzip'd, net-level or pin-level.
 
     Raises:
-        ParasiticsError: the file cannot be read, a card is malformed, a value is negative or no number, capacitors
-            stand in more than one subcircuit (the extraction is not flat), or there are no capacitors.
+        ParasiticsError: the file cannot be read, a card is malformed, a value is negative or no number,
+            capacitors stand in more than one subcircuit (the extraction is not flat), or there are none.
     """
     reader = _SpiceReader(path)
     for block in read_blocks(path):
@@ -86,7 +85,7 @@ class _Scopes:
         self._changes.append((line, self._stack[-1]))
 
     def claim(self, lines: OffsetArray) -> int:
-        """Place the capacitors of a block; 0, or the line of the first one outside the subcircuit of the others."""
+        """Place the capacitors of a block; 0, or the line of one that lies outside the others' subcircuit."""
         change_lines = np.array([line for line, _ in self._changes])
         place = np.searchsorted(change_lines, lines, side="right") - 1
         for change, first in zip(*np.unique(place, return_index=True), strict=True):
@@ -111,21 +110,20 @@ class _SpiceReader:
         self._path = path
         self._ids = _NodeIds()
         self._scopes = _Scopes()
-        self._pieces: dict[bytes, tuple[bytes, list[bytes]]] = {}  # node → net, pins
+        self._pieces: dict[bytes, tuple[bytes, bytes]] = {}  # node → net, pins with blanks between
         self._skipped: dict[str, tuple[int, int]] = {}  # kind → count, first line
         self._ends: list[npt.NDArray[np.int32]] = []  # [2K] a0 b0 a1 b1 …
         self._farads: list[FloatArray] = []  # [K]
         self._pending: list[bytes] = []  # fields of the statement that a `+` line may still continue
         self._pending_line = 0
         self._odd_cards: list[tuple[int, bytes, bytes, float]] = []  # line, node, node, farad
-        self._ended = False
 
     def take(self, block: TextBlock) -> None:
         data = _INDENT.sub(b"", block.data) if b"\n " in block.data or b"\n\t" in block.data else block.data
         data = data.lstrip(b" \t")
         starts, stops, plain, odd = _classify(data)
-        for i in odd:
-            self._take_line(data[starts[i] : stops[i]], block.first_line + int(i))
+        for i, start, stop in zip(odd.tolist(), starts[odd].tolist(), stops[odd].tolist(), strict=True):
+            self._take_line(data[start:stop], block.first_line + i)
         lines = np.flatnonzero(plain) + block.first_line
         fields = b"".join(data[a:b] for a, b in _runs(plain, starts, stops)).split()
         farad = self._plain_farads(fields, lines)
@@ -135,28 +133,33 @@ class _SpiceReader:
         self._flush()
         self._store(np.empty(0, np.int64), [], [], np.empty(0))
         if not self._farads:
-            raise self._error(0, f"no capacitors found{self._skipped_text()}; expected C cards of an extraction.")
+            raise self._error(
+                0, f"no capacitors found{self._skipped_text()}; expected C cards of an extraction."
+            )
         nodes = [name for name, number in self._ids.items() if number >= 0]
         nodes += [name for name in self._pieces if name not in self._ids]
         ends = np.concatenate(self._ends)
         ground, pair_a, pair_b, pair_farad = sum_capacitors(
             len(nodes), ends[0::2], ends[1::2], np.concatenate(self._farads)
         )
-        nets, node_net = self._nets(nodes)
-        pins = [self._pieces[name][1] if name in self._pieces else [] for name in nodes]
-        names = tuple(map(decode, nodes))
+        net_of = self._pieces
+        nets: dict[bytes, int] = {}
+        node_net = [nets.setdefault(net_of[x][0] if x in net_of else x, len(nets)) for x in nodes]
+        pins = [net_of[x][1].split() if x in net_of else [] for x in nodes]
+        names = _decoded([*nodes, *nets, *(pin for on_node in pins for pin in on_node)])
+        node_names = names[: len(nodes)]
         found = Parasitics(
             design=self._scopes.home_name or Path(self._path).name.partition(".")[0],
             source=Path(self._path).name,
-            nodes=names,
+            nodes=node_names,
             ground_farad=ground,
             pair_a=pair_a,
             pair_b=pair_b,
             pair_farad=pair_farad,
-            nets=nets if self._pieces else names,
-            node_net=node_net,
-            pin_offset=np.concatenate([[0], np.cumsum([len(p) for p in pins])]).astype(np.int64),
-            pin_names=tuple(decode(pin) for p in pins for pin in p),
+            nets=names[len(nodes) : len(nodes) + len(nets)] if net_of else node_names,
+            node_net=np.array(node_net, dtype=np.int32),
+            pin_offset=np.concatenate([[0], np.cumsum([len(on_node) for on_node in pins])]).astype(np.int64),
+            pin_names=names[len(nodes) + len(nets) :],
             skipped_cards=tuple(
                 SkippedCards(kind=kind, count=count, first_line=line)
                 for kind, (count, line) in self._skipped.items()
@@ -164,19 +167,10 @@ class _SpiceReader:
         )
         return tie_to_ground(found, ["0"])  # pieces whose net is the reference node
 
-    def _nets(self, nodes: list[bytes]) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
-        if not self._pieces:
-            return (), np.arange(len(nodes), dtype=np.int32)
-        ids: dict[bytes, int] = {}
-        node_net = [
-            ids.setdefault(self._pieces[name][0] if name in self._pieces else name, len(ids)) for name in nodes
-        ]
-        return tuple(map(decode, ids)), np.array(node_net, dtype=np.int32)
-
     def _take_line(self, line: bytes, number: int) -> None:
         """Handle one line outside the plain form: part of a statement, or a `*|P` record."""
         if line.startswith(b"*|"):
-            self._take_piece(line.split(), number)
+            self._take_piece(line, number)
         elif line.startswith(b"+"):
             if not self._pending:
                 raise self._error(number, "continuation line `+` without a statement before it.")
@@ -185,23 +179,31 @@ class _SpiceReader:
             self._flush()
             self._pending, self._pending_line = line.split(), number
 
-    def _take_piece(self, fields: list[bytes], line: int) -> None:
-        if fields[0] != b"*|P" or fields[1:2] and fields[1].startswith(b"("):
+    def _take_piece(self, line: bytes, number: int) -> None:
+        """Handle `*|P node net [pin …]`."""
+        fields = line.split(None, 3)
+        if fields[0] != b"*|P" or (fields[1:2] and fields[1].startswith(b"(")):
             raise self._error(
-                line, f"{decode(fields[0])} belongs to DSPF, which this reader of SPICE capacitors does not read."
+                number,
+                f"`{_shortened(line)}` belongs to DSPF; expected SPICE capacitors.",
             )
         if len(fields) < 3:
-            raise self._error(line, "`*|P` needs a node and its net: *|P node net [pin …].")
-        _, node, net, *pins = fields
+            raise self._error(number, "`*|P` needs a node and its net: *|P node net [pin …].")
+        node, net = fields[1:3]
+        pins = fields[3] if len(fields) > 3 else b""
         if node == b"0":
-            self._skip("*|P on node 0", 1, line)
-            return
-        known_net, known_pins = self._pieces.setdefault(node, (net, []))
-        if known_net != net:
-            raise self._error(
-                line, f"`*|P` puts node {decode(node)} on net {decode(net)}, an earlier one on {decode(known_net)}."
-            )
-        known_pins += pins
+            self._skip("*|P on node 0", 1, number)
+        elif node not in self._pieces:
+            self._pieces[node] = net, pins
+        else:
+            known_net, known_pins = self._pieces[node]
+            if known_net != net:
+                raise self._error(
+                    number,
+                    f"`*|P` puts node {decode(node)} on net {decode(net)}; "
+                    f"an earlier line puts it on {decode(known_net)}.",
+                )
+            self._pieces[node] = net, known_pins + b" " + pins
 
     def _flush(self) -> None:
         """Interpret the statement collected so far."""
@@ -219,7 +221,8 @@ class _SpiceReader:
             self._skip(decode(kind), 1, line)
         elif line > 1:  # the first line of a deck may be a title
             raise self._error(
-                line, f"`{_shortened(b' '.join(fields))}` is no SPICE statement; is this an extraction result?"
+                line,
+                f"`{_shortened(b' '.join(fields))}` is no SPICE statement; is this an extraction result?",
             )
 
     def _directive(self, fields: list[bytes], line: int) -> None:
@@ -248,10 +251,11 @@ class _SpiceReader:
         return farad
 
     def _card_farad(self, fields: list[bytes], line: int) -> float:
-        """Value of one C card in any spelling: `C… a b 1f`, `c=1f`, with `m=`, model name or inline comment."""
+        """Value of one C card in any spelling: `C… a b 1f`, `c=1f`, with `m=` or an inline comment."""
         if len(fields) < 4:
             raise self._error(
-                line, f"capacitor {decode(fields[0])} has {len(fields) - 1} fields; expected two nodes and a value."
+                line,
+                f"{decode(fields[0])} has {len(fields) - 1} fields; a C card has two nodes and a value.",
             )
         value: float | None = None
         factor = 1.0
@@ -266,30 +270,31 @@ class _SpiceReader:
             except ValueError:
                 written = f"{key}={text}" if key else text
                 raise self._error(
-                    line, f"cannot use `{_shortened(written.encode())}` of capacitor {decode(fields[0])}; "
+                    line,
+                    f"cannot use `{_shortened(written.encode())}` of capacitor {decode(fields[0])}; "
                     "expected one value in farad such as 1.2e-16 or 0.12f.",
                 ) from None
         if value is None:
             raise self._error(line, f"capacitor {decode(fields[0])} has no value.")
         if not 0 <= value * factor < np.inf:
             raise self._error(
-                line, f"capacitor {decode(fields[0])} has {value * factor:g} F; expected a finite value, not negative."
+                line,
+                f"capacitor {decode(fields[0])} has {value * factor:g} F; expected a finite value >= 0.",
             )
         return value * factor
 
     def _store(self, lines: OffsetArray, a: list[bytes], b: list[bytes], farad: FloatArray) -> None:
         """Keep the cards of a block, plain ones and others, in file order."""
-        ends: list[bytes] = [b""] * (2 * len(a))
-        ends[0::2], ends[1::2] = a, b
+        ends = np.empty((len(a), 2), dtype=object)
+        ends[:, 0], ends[:, 1] = a, b
         if self._odd_cards:
             odd_lines, odd_a, odd_b, odd_farad = zip(*self._odd_cards, strict=True)
             self._odd_cards = []
             lines = np.concatenate([lines, odd_lines])
-            farad = np.concatenate([farad, odd_farad])
             order = np.argsort(lines, kind="stable")
-            lines, farad = lines[order], farad[order]
-            pairs = [*zip(a, b, strict=True), *zip(odd_a, odd_b, strict=True)]
-            ends = [name for i in order for name in pairs[i]]
+            lines = lines[order]
+            farad = np.concatenate([farad, odd_farad])[order]
+            ends = np.concatenate([ends, np.array([odd_a, odd_b], dtype=object).T])[order]
         if not len(lines):
             return
         stray = self._scopes.claim(lines)
@@ -299,7 +304,7 @@ class _SpiceReader:
                 f"this capacitor lies in another subcircuit than those in {self._scopes.home_text}; "
                 "expected a flat extraction. Flatten the layout before extracting.",
             )
-        ids = np.fromiter(map(self._ids.__getitem__, ends), np.int32, len(ends))
+        ids = np.fromiter(map(self._ids.__getitem__, ends.ravel().tolist()), np.int32, ends.size)
         self._ends.append(ids)
         self._farads.append(farad)
         shorted = np.flatnonzero(ids[0::2] == ids[1::2])
@@ -313,7 +318,9 @@ class _SpiceReader:
     def _skipped_text(self) -> str:
         if not self._skipped:
             return ""
-        return " among " + ", ".join(f"{count} {kind}" for kind, (count, _) in list(self._skipped.items())[:8])
+        return " among " + ", ".join(
+            f"{count} {kind}" for kind, (count, _) in list(self._skipped.items())[:8]
+        )
 
     def _error(self, line: int, message: str) -> ParasiticsError:
         return ParasiticsError(message, location=SourceLocation(str(self._path), line))
@@ -322,7 +329,7 @@ class _SpiceReader:
 def _classify(
     data: bytes,
 ) -> tuple[OffsetArray, OffsetArray, npt.NDArray[np.bool_], OffsetArray]:
-    """Find lines and sort them: plain C cards, lines that need a closer look, and the rest (comments, blanks).
+    """Find lines and sort them: plain C cards, lines that need a closer look, comments and blanks.
 
     The last statement of a block is never plain, because a `+` line may follow in the next block.
 
@@ -349,9 +356,7 @@ def _classify(
     return starts, stops, plain, np.flatnonzero(record | continues | (statement & ~plain))
 
 
-def _runs(
-    plain: npt.NDArray[np.bool_], starts: OffsetArray, stops: OffsetArray
-) -> Iterator[tuple[int, int]]:
+def _runs(plain: npt.NDArray[np.bool_], starts: OffsetArray, stops: OffsetArray) -> Iterator[tuple[int, int]]:
     """Stretches of text, from and to, that hold plain lines only."""
     edges = np.flatnonzero(np.diff(plain, prepend=False, append=False))
     for begin, end in zip(edges[0::2], edges[1::2], strict=True):
@@ -359,13 +364,18 @@ def _runs(
 
 
 def _parameters(fields: list[bytes]) -> Iterator[tuple[str, str]]:
-    """`(key, text)` of the fields after the nodes; the key of a bare value is empty, a comment ends the list."""
+    """`(key, text)` of the fields after the nodes up to a comment; the key of a bare value is empty."""
     text = decode(b" ".join(fields))
     text = re.split(r";|(?:^|\s)(?:\$|//)", text, maxsplit=1)[0]
     words = re.sub(r"\s*=\s*", "=", text).split()
     for word in words:
         key, equals, value = word.rpartition("=")
         yield (key.lower(), value) if equals else ("", word)
+
+
+def _decoded(names: list[bytes]) -> tuple[str, ...]:
+    """All names of a file in one encoding, so that different bytes stay different names."""
+    return tuple(decode(b"\n".join(names)).split("\n")) if names else ()
 
 
 def _number_or_nan(text: bytes) -> float:

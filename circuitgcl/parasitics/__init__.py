@@ -1,0 +1,20 @@
+"""Extraction results: reading what a layout extractor wrote, and matching its nets to a schematic."""
+
+from circuitgcl.parasitics.matching import MatchReport, NetMatch, UnmatchedName, match_nets
+from circuitgcl.parasitics.reading import ExtractionFormat, read_parasitics
+from circuitgcl.parasitics.records import Parasitics, SkippedCards, tie_to_ground, to_net_level
+from circuitgcl.parasitics.spice import read_spice
+
+__all__ = [
+    "ExtractionFormat",
+    "MatchReport",
+    "NetMatch",
+    "Parasitics",
+    "SkippedCards",
+    "UnmatchedName",
+    "match_nets",
+    "read_parasitics",
+    "read_spice",
+    "tie_to_ground",
+    "to_net_level",
+]
