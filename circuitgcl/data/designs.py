@@ -1,0 +1,92 @@
+"""Designs: a schematic with, for training and evaluation, what an extractor found in its layout."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from circuitgcl.data.labels import Labels, label_nets
+from circuitgcl.errors import DataError, SourceLocation
+from circuitgcl.graph import CircuitGraph, build_graph
+from circuitgcl.netlist import flatten, read_netlist
+from circuitgcl.parasitics import read_parasitics
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignFiles:
+    """Where a design lies and what it belongs to."""
+
+    name: str
+    schematic: Path
+    extracted: Path | None = None
+    technology: str = ""
+    family: str = ""  # designs of one family share layout and never stand on both sides of a split
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """A design in memory."""
+
+    files: DesignFiles
+    graph: CircuitGraph
+    labels: Labels | None
+
+
+def load_design(files: DesignFiles, *, top: str | None = None, rails: Sequence[str] = ()) -> Design:
+    """Read, flatten, build and label one design.
+
+    Raises:
+        NetlistError: the schematic is unreadable.
+        ParasiticsError: the extraction is unreadable or does not match the schematic.
+    """
+    graph = build_graph(flatten(read_netlist(files.schematic), top), rails=rails)
+    labels = None if files.extracted is None else label_nets(graph, read_parasitics(files.extracted))
+    return Design(files=files, graph=graph, labels=labels)
+
+
+_MANIFEST_KEYS = {"name", "schematic", "extracted", "technology", "family"}
+
+
+def read_manifest(path: str | Path) -> tuple[DesignFiles, ...]:
+    """Designs listed in a TOML manifest, `[[design]]` tables with paths relative to the manifest.
+
+    Raises:
+        DataError: no readable manifest, a missing or unknown key, or a listed file that does not exist.
+    """
+    path = Path(path)
+    here = SourceLocation(str(path), 0)
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"manifest {path} does not exist") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DataError(f"not a readable TOML manifest: {error}", location=here) from None
+    entries = tree.get("design")
+    if not isinstance(entries, list) or not entries:
+        raise DataError("the manifest lists no [[design]]", location=here)
+    return tuple(_design_files(entry, path) for entry in entries)
+
+
+def _design_files(entry: dict[str, Any], path: Path) -> DesignFiles:
+    here = SourceLocation(str(path), 0)
+    unknown = entry.keys() - _MANIFEST_KEYS
+    if unknown:
+        raise DataError(f"unknown key {sorted(unknown)[0]!r} in a [[design]]", location=here)
+    if not isinstance(entry.get("schematic"), str):
+        raise DataError("a [[design]] has no schematic", location=here)
+    schematic = path.parent / entry["schematic"]
+    extracted = path.parent / entry["extracted"] if entry.get("extracted") else None
+    for file in (schematic, extracted):
+        if file is not None and not file.is_file():
+            raise DataError(f"listed file {file} does not exist", location=here)
+    name = str(entry.get("name") or schematic.name.split(".")[0])
+    return DesignFiles(
+        name=name,
+        schematic=schematic,
+        extracted=extracted,
+        technology=str(entry.get("technology", "")),
+        family=str(entry.get("family") or name.split("__")[0]),
+    )

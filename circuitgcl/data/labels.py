@@ -1,0 +1,61 @@
+"""Targets of a design: what extraction found, on the nets of the schematic.
+
+Capacitance to a rail is load to AC ground, so a net's target load is its ground-equivalent capacitance:
+substrate, ground and every rail together. Signal-signal capacitance is coupling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitgcl.graph.building import CircuitGraph
+from circuitgcl.parasitics import MatchReport, Parasitics, match_nets, to_net_level
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """Extracted capacitances of one design with N flat nets and L coupled pairs."""
+
+    pair: NDArray[np.int32]  # [L, 2] signal nets, a < b
+    coupling_farad: NDArray[np.float64]  # [L]
+    load_farad: NDArray[np.float64]  # [N] ground-equivalent capacitance; NaN on rails and unmatched nets
+    report: MatchReport
+
+
+def label_nets(graph: CircuitGraph, parasitics: Parasitics) -> Labels:
+    """Match an extraction to a circuit graph and collect its targets.
+
+    Raises:
+        ParasiticsError: extraction and schematic have no net in common.
+    """
+    extracted = to_net_level(parasitics)
+    nets = graph.circuit.net_count
+    match = match_nets(extracted, graph.circuit.net_names())
+    net_of = match.node_to_net
+    is_rail = graph.rails != 0
+    load = np.full(nets, np.nan)
+    matched = net_of[net_of >= 0]
+    load[matched[~is_rail[matched]]] = 0.0
+    on_net = net_of >= 0
+    np.add.at(load, net_of[on_net], extracted.ground_farad[on_net])
+    a, b = net_of[extracted.pair_a], net_of[extracted.pair_b]
+    known = (a >= 0) & (b >= 0) & (a != b)
+    a, b, farad = a[known], b[known], extracted.pair_farad[known]
+    for signal, other in ((a, b), (b, a)):
+        to_rail = is_rail[other] & ~is_rail[signal]
+        np.add.at(load, signal[to_rail], farad[to_rail])
+    load[is_rail] = np.nan
+    coupled = ~is_rail[a] & ~is_rail[b]
+    a, b, farad = a[coupled], b[coupled], farad[coupled]
+    code, inverse = np.unique(
+        np.minimum(a, b).astype(np.int64) * nets + np.maximum(a, b), return_inverse=True
+    )
+    return Labels(
+        pair=np.stack([code // nets, code % nets], axis=1).astype(np.int32),
+        coupling_farad=np.bincount(inverse.ravel(), weights=farad, minlength=len(code)),
+        load_farad=load,
+        report=match.report,
+    )

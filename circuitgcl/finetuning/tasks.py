@@ -1,0 +1,120 @@
+"""What the heads learn: each task owns its target, its rebalanced loss and its unit.
+
+Capacitances are learned in decades (log10 of femtofarad). An extracted value below the floor counts as "nothing
+there": such pairs and nets only pull down estimates that lie above it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from circuitgcl.data.tensors import DesignTensors
+from circuitgcl.losses import BalancedMSE, BalancedMSEKind, BalancedSoftmax, fit_label_mixture
+from circuitgcl.models.capacitance import CouplingOutputs, LoadOutputs
+from circuitgcl.models.scaling import CLASS_COUNT, TargetScale
+
+FLOOR_FF = 2e-3
+DECADE = math.log(10.0)
+INITIAL_NOISE_DECADES = 0.3
+MIXTURE_COMPONENTS = 8
+
+
+class RegressionLoss(StrEnum):
+    """Loss of the regression heads."""
+
+    GAI = "gai"
+    BMC = "bmc"
+    MSE = "mse"
+    HUBER = "huber"
+
+
+class CapacitanceRegression(nn.Module):
+    """Regression of log10 capacitance with a censored side for what the extractor did not find.
+
+    Args:
+        labels_ff: [*] training capacitances in femtofarad, for the label prior of GAI.
+        kind: the loss.
+        censored_weight: weight of items without capacitance.
+    """
+
+    def __init__(self, labels_ff: np.ndarray, kind: RegressionLoss, censored_weight: float) -> None:
+        super().__init__()
+        self.kind, self.censored_weight = kind, censored_weight
+        self.balanced: BalancedMSE | None = None
+        if kind in (RegressionLoss.GAI, RegressionLoss.BMC):
+            decades = np.log10(labels_ff[labels_ff > FLOOR_FF].astype(np.float64))
+            mixture = fit_label_mixture(decades, MIXTURE_COMPONENTS) if kind is RegressionLoss.GAI else None
+            self.balanced = BalancedMSE(
+                BalancedMSEKind(kind.value), initial_noise_scale=INITIAL_NOISE_DECADES, prior=mixture
+            )
+
+    def forward(self, estimate_log: Tensor, truth_ff: Tensor) -> Tensor:
+        """Mean loss of [I] estimates (natural logarithm of femtofarad) against [I] truths; NaN is unknown."""
+        decades = estimate_log / DECADE
+        present = truth_ff > FLOOR_FF
+        loss = decades.new_zeros(())
+        if present.any():
+            loss = self._regression(decades[present], torch.log10(truth_ff[present]))
+        absent = truth_ff <= FLOOR_FF
+        if absent.any() and self.censored_weight:
+            beyond = torch.relu(decades[absent] - math.log10(2 * FLOOR_FF))
+            loss = loss + self.censored_weight * beyond.square().mean()
+        return loss
+
+    def _regression(self, estimate: Tensor, truth: Tensor) -> Tensor:
+        if self.balanced is not None:
+            loss: Tensor = self.balanced(estimate, truth)
+            return loss
+        if self.kind is RegressionLoss.HUBER:
+            return nn.functional.huber_loss(estimate, truth, delta=0.3)
+        return nn.functional.mse_loss(estimate, truth)
+
+
+class CouplingTask(nn.Module):
+    """Coupling of candidate pairs: how much (femtofarad) and whether at all."""
+
+    def __init__(self, designs: Sequence[DesignTensors], kind: RegressionLoss, censored_weight: float) -> None:
+        super().__init__()
+        labels = np.concatenate([d.labels.candidate_ff.numpy() for d in designs if d.labels is not None])
+        self.regression = CapacitanceRegression(labels, kind, censored_weight)
+
+    def forward(self, outputs: CouplingOutputs, truth_ff: Tensor) -> Tensor:
+        """Regression loss plus binary cross-entropy of existence, over [P] candidate pairs."""
+        probability = outputs.existence.clamp(1e-6, 1 - 1e-6)
+        exists = (truth_ff > FLOOR_FF).float()
+        loss: Tensor = self.regression(outputs.farad_log, truth_ff)
+        return loss + nn.functional.binary_cross_entropy(probability, exists)
+
+
+class LoadTask(nn.Module):
+    """Ground-equivalent capacitance of nets (femtofarad) and its class."""
+
+    def __init__(
+        self,
+        designs: Sequence[DesignTensors],
+        scale: TargetScale,
+        kind: RegressionLoss,
+        censored_weight: float,
+    ) -> None:
+        super().__init__()
+        labels = np.concatenate([d.labels.load_ff.numpy() for d in designs if d.labels is not None])
+        labels = labels[~np.isnan(labels)]
+        self.regression = CapacitanceRegression(labels, kind, censored_weight)
+        counts = np.bincount(scale.classes(labels.astype(np.float64) * 1e-15), minlength=CLASS_COUNT)
+        self.classification = BalancedSoftmax(torch.from_numpy(counts))
+        self.scale = scale
+
+    def forward(self, outputs: LoadOutputs, truth_ff: Tensor) -> Tensor:
+        """Regression loss plus balanced softmax cross-entropy, over [N] nets; NaN is unknown."""
+        known = ~torch.isnan(truth_ff)
+        truth = truth_ff[known]
+        loss: Tensor = self.regression(outputs.farad_log[known], truth)
+        classes = torch.from_numpy(self.scale.classes(truth.double().cpu().numpy() * 1e-15)).to(truth.device)
+        classification: Tensor = self.classification(outputs.class_logits[known], classes)
+        return loss + classification

@@ -1,0 +1,137 @@
+"""Training of the capacitance heads on labelled designs, as a Lightning module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from circuitgcl.data.tensors import DesignTensors
+from circuitgcl.finetuning.memory_fitting import MemoryConfig, MemoryEvidence, MemoryTarget, fit_memory
+from circuitgcl.finetuning.tasks import CapacitanceRegression, CouplingTask, LoadTask, RegressionLoss
+from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
+from circuitgcl.models.memory import ContextMemory
+from circuitgcl.models.scaling import TARGET_SCALES
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneConfig:
+    """Settings of a finetuning run."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    max_epochs: int = 60
+    seed: int = 0
+    learning_rate: float = 2e-3
+    encoder_learning_rate: float = 0.0  # 0 keeps the pretrained encoder as it is
+    weight_decay: float = 1e-3
+    loss: RegressionLoss = RegressionLoss.GAI
+    censored_weight: float = 0.03
+    calibration_folds: int = 3  # family-wise folds whose held-out errors make the intervals; 0 for none
+
+
+class FinetuneModule(L.LightningModule):
+    """Trains the heads of a `CapacitanceModel`, one design per step; memories stay empty meanwhile."""
+
+    def __init__(self, model: CapacitanceModel, designs: Sequence[DesignTensors], config: FinetuneConfig) -> None:
+        super().__init__()
+        self.model, self.config = model, config
+        scale = TARGET_SCALES[model.config.target_scale]
+        kind, censored = config.loss, config.censored_weight
+        self.coupling_task = CouplingTask(designs, kind, censored)
+        self.load_task = LoadTask(designs, scale, kind, censored)
+        self.distant_task = CapacitanceRegression(torch.zeros(0).numpy(), RegressionLoss.HUBER, 0.0)
+        self._embeddings: dict[int, Tensor] = {}
+        if not config.encoder_learning_rate:
+            model.encoder.requires_grad_(False)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with a rate of its own for the encoder, and a cosine schedule."""
+        config = self.config
+        encoder = list(self.model.encoder.parameters())
+        inside = {id(parameter) for parameter in encoder}
+        heads = [p for p in self.parameters() if id(p) not in inside]
+        groups: list[dict[str, Any]] = [{"params": heads, "lr": config.learning_rate}]
+        if config.encoder_learning_rate:
+            groups.append({"params": encoder, "lr": config.encoder_learning_rate})
+        optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.max_epochs)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def embedding(self, design: DesignTensors) -> Tensor:
+        """Net embeddings; computed once per design while the encoder is frozen."""
+        if self.config.encoder_learning_rate:
+            return self.model.embed(design)
+        key = id(design.hetero)
+        if key not in self._embeddings:
+            with torch.no_grad():
+                self._embeddings[key] = self.model.embed(design)
+        return self._embeddings[key]
+
+    def training_step(self, design: DesignTensors, _index: int) -> Tensor:
+        """Loss of one design."""
+        labels = design.labels
+        assert labels is not None
+        embedding = self.embedding(design)
+        outputs = self.model.contexts(design, embedding)
+        load = self.model.load(design, embedding, outputs)
+        loss: Tensor = self.coupling_task(self.model.coupling(design, outputs), labels.candidate_ff)
+        loss = loss + self.load_task(load, labels.load_ff)
+        if len(labels.distant_pair):
+            distant = self.model.distant(design, embedding, load.farad_log, labels.distant_pair)
+            loss = loss + self.distant_task(distant, labels.distant_ff)
+        self.log("loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
+        return loss
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the file free of anything but tensors and numbers."""
+        checkpoint.pop("hyper_parameters", None)
+
+
+def fit_scales(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> None:
+    """Fit the feature scales on the training designs."""
+    model.net_scale.fit(d.net_features[d.signal] for d in designs)
+    model.terminal_scale.fit(d.terminal_features for d in designs)
+    model.pair_scale.fit(d.context_features for d in designs)
+    with torch.no_grad():
+        model.embedding_scale.fit([model.embed(d)[d.signal] for d in designs])
+
+
+def fit_memories(
+    model: CapacitanceModel, designs: Sequence[DesignTensors], config: MemoryConfig, *, salt: int
+) -> None:
+    """Fit the three memories of a model with trained networks."""
+    for name in ("coupling_memory", "existence_memory", "load_memory"):
+        setattr(model, name, ContextMemory())
+    coupling, existence, load = [], [], []
+    model.eval()
+    with torch.no_grad():
+        for design in designs:
+            assert design.labels is not None
+            outputs = model.contexts(design, model.embed(design))
+            pairs = {
+                "exact": design.context_exact,
+                "structural": design.context_structural,
+                "occurrence_row": design.occurrence_context,
+                "occurrence_item": design.occurrence_pair,
+                "target_ff": design.labels.candidate_ff,
+            }
+            coupling.append(MemoryEvidence(network=outputs.weight, **pairs))
+            existence.append(MemoryEvidence(network=outputs.hazard, **pairs))
+            load.append(
+                MemoryEvidence(
+                    network=outputs.load,
+                    exact=design.terminal_exact,
+                    structural=design.terminal_structural,
+                    occurrence_row=design.occurrence_terminal,
+                    occurrence_item=design.occurrence_net,
+                    target_ff=design.labels.load_ff,
+                )
+            )
+    model.coupling_memory = fit_memory(coupling, MemoryTarget.CAPACITANCE, config, salt=salt)
+    model.existence_memory = fit_memory(existence, MemoryTarget.EXISTENCE, config, salt=salt)
+    model.load_memory = fit_memory(load, MemoryTarget.CAPACITANCE, config, salt=salt)

@@ -1,0 +1,180 @@
+r"""The capacitance model: additive over meeting contexts.
+
+Coupling of nets a and b, with :math:`n_{abk}` occurrences of context k between them:
+
+.. math:: C(a,b) = \sum_k n_{abk}\, e^{w_k}, \qquad
+          P(\text{coupled}) = 1 - \exp\Big(-\sum_k n_{abk}\, e^{\lambda_k}\Big),
+
+ground-equivalent load of net a that joins terminal q of :math:`m_{aq}` instances: :math:`\sum_q m_{aq}\, e^{l_q}`.
+The exponents come from networks over context descriptors and node embeddings, corrected by a memory of known
+contexts. Every combination of the two sides is symmetric, hence C(a,b) = C(b,a) exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from circuitgcl.data.tensors import DesignTensors
+from circuitgcl.graph.features import NET_FEATURES
+from circuitgcl.graph.terminals import PAIR_FEATURES, TERMINAL_FEATURES
+from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+from circuitgcl.models.memory import ContextMemory, Source
+from circuitgcl.models.scaling import CLASS_COUNT, Standardiser
+
+LOG_RANGE = (-14.0, 7.0)  # natural logarithm of femtofarad a single context may contribute
+HAZARD_RANGE = (-12.0, 4.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Sizes of the capacitance model."""
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    hidden: int = 128
+    dropout: float = 0.1
+    target_scale: str = "wide"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextOutputs:
+    """What the networks say of one design, before any memory; all natural logarithms."""
+
+    weight: Tensor  # [K] femtofarad per context
+    hazard: Tensor  # [K] of the coupling existing at all
+    load: Tensor  # [Q] femtofarad per terminal
+
+
+@dataclass(frozen=True, kw_only=True)
+class CouplingOutputs:
+    """Coupling of the candidate pairs."""
+
+    farad_log: Tensor  # [P] natural logarithm of femtofarad
+    existence: Tensor  # [P] probability, not yet calibrated
+    source: Tensor  # [P] Source of the larger part
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOutputs:
+    """Ground-equivalent capacitance of the nets."""
+
+    farad_log: Tensor  # [N] natural logarithm of femtofarad
+    source: Tensor  # [N]
+    class_logits: Tensor  # [N, CLASS_COUNT]
+
+
+def _head(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(inputs, hidden),
+        nn.GELU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, hidden),
+        nn.GELU(),
+        nn.Dropout(dropout),
+        nn.Linear(hidden, outputs),
+    )
+
+
+def symmetric(a: Tensor, b: Tensor) -> Tensor:
+    """Order-free combination of two sides: sum and absolute difference, [*, F] twice to [*, 2F]."""
+    return torch.cat([a + b, (a - b).abs()], dim=-1)
+
+
+def log_sum_by(index: Tensor, values: Tensor, size: int) -> Tensor:
+    """Logarithm of the sum of exponentials per index, [size]; empty ones get the logarithm of nearly nothing."""
+    total = torch.zeros(size, dtype=values.dtype, device=values.device).index_add(0, index, values.exp())
+    return torch.log(total + 1e-12)
+
+
+class CapacitanceModel(nn.Module):
+    """Encoder, context heads and memories.
+
+    Shapes are those of `DesignTensors`; capacitances inside are natural logarithms of femtofarad.
+    """
+
+    def __init__(self, config: ModelConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ModelConfig()
+        width, hidden, dropout = config.encoder.width, config.hidden, config.dropout
+        self.encoder = CircuitEncoder(config.encoder)
+        self.net_scale = Standardiser(len(NET_FEATURES))
+        self.terminal_scale = Standardiser(len(TERMINAL_FEATURES))
+        self.pair_scale = Standardiser(len(PAIR_FEATURES))
+        self.embedding_scale = Standardiser(width)
+        side = len(TERMINAL_FEATURES) + width
+        self.context_head = _head(len(PAIR_FEATURES) + 2 * side, hidden, 2, dropout)
+        self.load_head = _head(side, hidden, 1, dropout)
+        net = len(NET_FEATURES) + width
+        self.distant_head = _head(2 * (net + 1), hidden, 1, dropout)
+        self.class_head = _head(net + 1, hidden, CLASS_COUNT, dropout)
+        self.coupling_memory = ContextMemory()
+        self.existence_memory = ContextMemory()
+        self.load_memory = ContextMemory()
+        with torch.no_grad():  # start near a small cell's coupling and load
+            self.context_head[-1].bias.copy_(torch.tensor([-3.5, -1.0]))
+            self.load_head[-1].bias.fill_(-2.0)
+
+    def embed(self, design: DesignTensors) -> Tensor:
+        """Net embeddings of a design, [N, H]."""
+        return self.encoder(design.hetero)["net"]
+
+    def contexts(self, design: DesignTensors, embedding: Tensor) -> ContextOutputs:
+        """Network outputs for every context and terminal."""
+        rows = len(design.terminal_features)
+        index, net = design.occurrence_terminal, design.occurrence_net
+        scaled = self.embedding_scale(embedding)
+        total = torch.zeros(rows, scaled.shape[1], device=scaled.device).index_add(0, index, scaled[net])
+        count = torch.bincount(index, minlength=rows).clamp(min=1).unsqueeze(1)
+        terminal = torch.cat([self.terminal_scale(design.terminal_features), total / count], dim=1)
+        a, b = terminal[design.context_side[:, 0]], terminal[design.context_side[:, 1]]
+        inputs = torch.cat([self.pair_scale(design.context_features), symmetric(a, b)], dim=1)
+        weight, hazard = self.context_head(inputs).unbind(dim=1)
+        return ContextOutputs(
+            weight=weight.clamp(*LOG_RANGE),
+            hazard=hazard.clamp(*HAZARD_RANGE),
+            load=self.load_head(terminal).squeeze(1).clamp(*LOG_RANGE),
+        )
+
+    def coupling(self, design: DesignTensors, outputs: ContextOutputs) -> CouplingOutputs:
+        """Coupling of all candidate pairs, memory included."""
+        keys = design.context_exact, design.context_structural
+        weight, source = self.coupling_memory(outputs.weight, *keys)
+        hazard, _ = self.existence_memory(outputs.hazard, *keys)
+        pairs, occurrence = len(design.pair), design.occurrence_context
+        farad_log = log_sum_by(design.occurrence_pair, weight[occurrence], pairs)
+        total_hazard = log_sum_by(design.occurrence_pair, hazard[occurrence], pairs).exp()
+        return CouplingOutputs(
+            farad_log=farad_log,
+            existence=-torch.expm1(-total_hazard),
+            source=_main_source(design.occurrence_pair, weight[occurrence], source[occurrence], pairs),
+        )
+
+    def load(self, design: DesignTensors, embedding: Tensor, outputs: ContextOutputs) -> LoadOutputs:
+        """Ground-equivalent load and class logits of all nets, memory included."""
+        value, source = self.load_memory(outputs.load, design.terminal_exact, design.terminal_structural)
+        nets, occurrence = len(design.net_features), design.occurrence_terminal
+        farad_log = log_sum_by(design.occurrence_net, value[occurrence], nets)
+        inputs = torch.cat([self._nets(design, embedding), farad_log.unsqueeze(1)], dim=1)
+        return LoadOutputs(
+            farad_log=farad_log,
+            source=_main_source(design.occurrence_net, value[occurrence], source[occurrence], nets),
+            class_logits=self.class_head(inputs),
+        )
+
+    def distant(self, design: DesignTensors, embedding: Tensor, load_log: Tensor, pair: Tensor) -> Tensor:
+        """Coupling of pairs without any context, should it exist: [L] natural logarithm of femtofarad."""
+        nets = torch.cat([self._nets(design, embedding), load_log.detach().unsqueeze(1)], dim=1)
+        return self.distant_head(symmetric(nets[pair[:, 0]], nets[pair[:, 1]])).squeeze(1).clamp(*LOG_RANGE)
+
+    def _nets(self, design: DesignTensors, embedding: Tensor) -> Tensor:
+        return torch.cat([self.net_scale(design.net_features), self.embedding_scale(embedding)], dim=1)
+
+
+def _main_source(index: Tensor, values: Tensor, source: Tensor, size: int) -> Tensor:
+    """Source that contributes most to each sum, [size]; `NETWORK` where there is nothing."""
+    shares = torch.zeros(size, len(Source), device=values.device)
+    shares.index_put_((index, source), values.exp(), accumulate=True)
+    best = shares.argmax(dim=1)
+    return torch.where(shares.sum(dim=1) > 0, best, int(Source.NETWORK))

@@ -1,0 +1,83 @@
+"""How wrong the model is where: residual laws by source, measured on designs the model had not seen.
+
+Split conformal intervals (Vovk et al. 2005) per source of the estimate: the residuals of log10 capacitance on
+held-out designs give the quantiles, so an interval widens where the model had to guess.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))  # 5 % ... 95 %
+MIN_RESIDUALS = 30  # fewer say nothing about a source of their own
+
+
+class ErrorLaw(nn.Module):
+    """Quantiles of log10(true / estimated) for every source, and a logistic calibration of existence.
+
+    Shapes:
+        quantiles `[S, len(LEVELS)]` decades; existence `[S, 2]` slope and offset on the log hazard
+    """
+
+    quantiles: Tensor
+    existence: Tensor
+
+    def __init__(self, sources: int, spread_decades: float = 0.5) -> None:
+        super().__init__()
+        normal = torch.distributions.Normal(0.0, spread_decades)
+        self.register_buffer("quantiles", normal.icdf(torch.tensor(LEVELS)).repeat(sources, 1))
+        self.register_buffer("existence", torch.tensor([[1.0, 0.0]]).repeat(sources, 1))
+
+    def fit_residuals(self, residual: NDArray[np.float64], source: NDArray[np.int64]) -> None:
+        """Set the quantiles from held-out residuals in decades; a rare source takes those of all."""
+        if len(residual) < MIN_RESIDUALS:
+            return
+        for row in range(len(self.quantiles)):
+            own = residual[source == row]
+            chosen = own if len(own) >= MIN_RESIDUALS else residual
+            self.quantiles[row] = torch.from_numpy(np.quantile(chosen, LEVELS)).float()
+
+    def fit_existence(
+        self, log_hazard: NDArray[np.float64], exists: NDArray[np.bool_], source: NDArray[np.int64]
+    ) -> None:
+        """Logistic regression of existence on the log hazard, per source with enough of both outcomes."""
+        from sklearn.linear_model import LogisticRegression
+
+        for row in range(len(self.existence)):
+            own = source == row
+            if min(exists[own].sum(), (~exists[own]).sum()) < MIN_RESIDUALS:
+                own = np.ones(len(source), bool)
+            if min(exists[own].sum(), (~exists[own]).sum()) < MIN_RESIDUALS:
+                continue
+            fit = LogisticRegression(C=100.0).fit(log_hazard[own, None], exists[own])
+            slope = max(float(fit.coef_[0, 0]), 0.05)  # more hazard never means less coupling
+            self.existence[row] = torch.tensor([slope, float(fit.intercept_[0])])
+
+    def centre(self, source: Tensor) -> Tensor:
+        """Median residual in decades, added to an estimate to centre it."""
+        return self.quantiles[source, LEVELS.index(0.5)]
+
+    def interval(self, source: Tensor, coverage: float = 0.8) -> tuple[Tensor, Tensor]:
+        """Lower and upper residual in decades of the central interval."""
+        tail = round((1 - coverage) / 2, 2)
+        return self.quantiles[source, LEVELS.index(tail)], self.quantiles[source, LEVELS.index(round(1 - tail, 2))]
+
+    def exceedance(self, source: Tensor, log10_ratio: Tensor) -> Tensor:
+        """Probability that the true value exceeds the estimate by `log10_ratio` decades (interpolated quantiles)."""
+        levels = torch.tensor((0.0, *LEVELS, 1.0), dtype=self.quantiles.dtype, device=self.quantiles.device)
+        inner = self.quantiles[source]
+        reach = (inner[:, -1:] - inner[:, :1]).clamp(min=0.1)  # the outer 5 % lie within one more such width
+        grid = torch.cat([inner[:, :1] - reach, inner, inner[:, -1:] + reach], dim=1).contiguous()
+        upper = torch.searchsorted(grid, log10_ratio.unsqueeze(1)).clamp(1, len(levels) - 1)
+        left, right = grid.gather(1, upper - 1).squeeze(1), grid.gather(1, upper).squeeze(1)
+        share = ((log10_ratio - left) / (right - left).clamp(min=1e-6)).clamp(0.0, 1.0)
+        below = levels[upper.squeeze(1) - 1] + share * (levels[upper.squeeze(1)] - levels[upper.squeeze(1) - 1])
+        return 1.0 - below
+
+    def existence_probability(self, source: Tensor, log_hazard: Tensor) -> Tensor:
+        """Calibrated probability that a coupling exists at all."""
+        slope, offset = self.existence[source].unbind(dim=1)
+        return torch.sigmoid(slope * log_hazard + offset)

@@ -1,0 +1,74 @@
+"""Scales of features and targets; fitted on training designs, saved with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+CLASS_COUNT = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetScale:
+    """Logarithmic scale of a capacitance target, z = clip(log10(C / floor) / decades, 0, 1), and its classes.
+
+    Five classes are cut at z = 0.2, 0.4, 0.6 and 0.8 (arXiv 2507.06535).
+    """
+
+    name: str
+    floor_farad: float
+    decades: float
+
+    def z(self, farad: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scaled target of capacitances in farad."""
+        with np.errstate(divide="ignore"):
+            return np.clip(np.log10(np.asarray(farad) / self.floor_farad) / self.decades, 0.0, 1.0)
+
+    def classes(self, farad: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Class 0 to 4 of capacitances in farad."""
+        return np.minimum((self.z(farad) * CLASS_COUNT + 1e-9).astype(np.int64), CLASS_COUNT - 1)
+
+    @property
+    def cuts_farad(self) -> list[float]:
+        """The four class limits in farad."""
+        return [self.floor_farad * 10 ** (self.decades * k / CLASS_COUNT) for k in range(1, CLASS_COUNT)]
+
+
+TARGET_SCALES = {
+    # the published node scale for a 28 nm technology
+    "tsmc28": TargetScale(name="tsmc28", floor_farad=1e-20, decades=6.0),
+    # reaches from inner nodes of 45 nm cells to word lines and clock nets of 0.35 um macros
+    "wide": TargetScale(name="wide", floor_farad=1e-18, decades=6.0),
+}
+
+
+class Standardiser(nn.Module):
+    """Shift and scale of feature columns to zero mean and unit variance over the training designs.
+
+    Shapes:
+        input, output: `[*, F]`
+    """
+
+    mean: Tensor  # [F]
+    deviation: Tensor  # [F]
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+
+    def fit(self, batches: Iterable[Tensor]) -> None:
+        """Set mean and deviation from all rows; a constant column keeps deviation 1."""
+        rows = torch.cat([batch.double() for batch in batches])
+        self.mean.copy_(rows.mean(dim=0))
+        deviation = rows.std(dim=0, correction=0)
+        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, 1.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised rows, clipped to six deviations so that an unseen extreme cannot run away."""
+        return ((x - self.mean) / self.deviation).clamp(-6.0, 6.0)

@@ -1,0 +1,62 @@
+"""`pretrain`: unlabelled netlists in, a run folder with an encoder checkpoint out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import lightning as L
+from torch.utils.data import DataLoader
+from torch_geometric.data import HeteroData
+
+from circuitgcl.errors import DataError
+from circuitgcl.graph import CircuitGraph
+from circuitgcl.models.checkpoint import EncoderCheckpoint, save_encoder
+from circuitgcl.pretraining.scattering import PretrainConfig, ScatteringModule
+from circuitgcl.runs import RunFolder
+
+
+def _single(batch: list[HeteroData]) -> HeteroData:
+    return batch[0]
+
+
+def pretrain(
+    graphs: Sequence[CircuitGraph],
+    config: PretrainConfig | None = None,
+    *,
+    folder: str | Path,
+    accelerator: str = "auto",
+    progress: bool = False,
+) -> EncoderCheckpoint:
+    """Pretrain an encoder on unlabelled circuits.
+
+    Args:
+        graphs: circuit graphs; no label is looked at.
+        config: settings; the defaults when absent.
+        folder: run folder; an unfinished run in it is resumed.
+        accelerator: Lightning accelerator (`auto`, `cpu`, `cuda`).
+        progress: show a progress bar.
+
+    Returns:
+        The encoder with its monitors; also saved under `folder`.
+
+    Raises:
+        DataError: there is no graph to train on.
+    """
+    if not graphs:
+        raise DataError("no circuit to pretrain on")
+    config = config or PretrainConfig()
+    run = RunFolder(Path(folder), config)
+    L.seed_everything(config.seed, verbose=False)
+    module = ScatteringModule(config)
+    loader = DataLoader([graph.to_hetero() for graph in graphs], shuffle=True, collate_fn=_single)
+    trainer = run.trainer(max_epochs=config.max_epochs, accelerator=accelerator, progress=progress)
+    run.fit(trainer, module, loader)
+    checkpoint = EncoderCheckpoint(
+        encoder=module.online.eval(),
+        trained_on=tuple(sorted({graph.circuit.name for graph in graphs})),
+        metrics=module.figures,
+    )
+    save_encoder(checkpoint, run.path)
+    run.write_metrics(module.figures)
+    return checkpoint
