@@ -44,9 +44,10 @@ def test_imports_point_downhill():
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         inner = path.relative_to(PACKAGE)
-        if inner.name != "__init__.py" or len(inner.parts) > 1:
-            package = ["circuitgcl", *inner.parts[:-1]]
-            lines = uphill(path.read_text(encoding="utf-8"), package, inner.parts[0].removesuffix(".py"))
+        room = inner.parts[0].removesuffix(".py")
+        # The package's own face imports from everywhere; a room without a place fails in the test above.
+        if room in ORDER:
+            lines = uphill(path.read_text(encoding="utf-8"), ["circuitgcl", *inner.parts[:-1]], room)
             found += [f"{inner} {line}" for line in lines]
     assert not found, "\n".join(found)
 
