@@ -1,4 +1,4 @@
-"""The vocabulary every room shares: node types, device types, pin roles and relations of the circuit graph."""
+"""The vocabulary every room shares: node types, device types and pin roles of the circuit graph."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """SPICE numbers to SI floats, and SI floats to readable text.
 
 The only module that knows scale suffixes. SPICE reads a number, then the longest scale suffix, and
-ignores the letters after it (`10fF`, `5Volts`, `1MEGohm`); case never matters, so `1M` is a milli and `1Meg` a mega.
+ignores the letters after it (`10fF`, `5Volts`, `1MEGohm`); case never matters, so `1M` is a milli and
+`1Meg` a mega.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ SCALE_BY_SUFFIX: dict[str, float] = {
 
 _SUFFIX_ALTERNATION = "|".join(sorted(SCALE_BY_SUFFIX, key=len, reverse=True))
 NUMBER_PATTERN = (
-    r"(?P<mantissa>\d+\.?\d*|\.\d+)(?P<exponent>[eEdD][+-]?\d+)?"
-    rf"(?P<suffix>(?i:{_SUFFIX_ALTERNATION}))?(?P<unit>[A-Za-z%\u03a9\u2126]*)"
+    r"(?P<mantissa>[0-9]+\.?[0-9]*|\.[0-9]+)(?P<exponent>[eEdD][+-]?[0-9]{1,5})?"
+    rf"(?P<suffix>(?i:{_SUFFIX_ALTERNATION}))?(?P<unit>[A-Za-z\u03a9\u2126]*)"
 )
 _NUMBER = re.compile(rf"(?P<sign>[+-]?){NUMBER_PATTERN}")
 
@@ -39,7 +40,8 @@ _ENGINEERING = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 
 def scaled(mantissa: str, exponent: str | None, suffix: str | None) -> float:
     """Value of the three parts of a SPICE number.
 
-    The decimal exponent is folded into the text before conversion, so that `90n` is exactly the float `90e-9`.
+    The decimal exponent is folded into the text before conversion, so that `90n` is exactly the float
+    `90e-9`.
     """
     power = int(exponent[1:]) if exponent else 0
     if suffix:
@@ -69,7 +71,7 @@ def format_engineering(value: float, unit: str = "", digits: int = 3) -> str:
         return f"{value:g} {unit}".rstrip()
     power = max(-18, min(9, 3 * math.floor(math.log10(abs(value)) / 3)))
     text = f"{value / 10.0**power:.{digits}g}"
-    if float(text) >= 1000 and power < 9:  # rounding carried into the next prefix
+    if abs(float(text)) >= 1000 and power < 9:  # rounding carried into the next prefix
         power += 3
         text = f"{value / 10.0**power:.{digits}g}"
     return f"{text} {_ENGINEERING[power]}{unit}".rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from circuitgcl.schema import DeviceType
 
@@ -40,26 +41,39 @@ LETTER_TYPES: dict[str, DeviceType] = {
     "b": DeviceType.SOURCE,
 }
 
-_NAME_PATTERNS: tuple[tuple[re.Pattern[str], DeviceType], ...] = (
-    (re.compile(r"pmos|pfet|pch(?![a-z])|_pmos|hvtp|lvtp|(?<![a-z])p(?:ch|mos|fet)?(?![a-z])"), DeviceType.PMOS),
-    (re.compile(r"nmos|nfet|nch(?![a-z])|_nmos|hvtn|lvtn|(?<![a-z])n(?:ch|mos|fet)?(?![a-z])"), DeviceType.NMOS),
+_POLARITY_PATTERNS: tuple[tuple[re.Pattern[str], DeviceType], ...] = (
+    (re.compile(r"pmos|pfet|pch(?![a-z])|hvtp|lvtp|(?<![a-z])p(?![a-z])"), DeviceType.PMOS),
+    (re.compile(r"nmos|nfet|nch(?![a-z])|hvtn|lvtn|(?<![a-z])n(?![a-z])"), DeviceType.NMOS),
 )
-_PRIMITIVE_PATTERNS: tuple[tuple[re.Pattern[str], DeviceType], ...] = (
-    (re.compile(r"pnp"), DeviceType.PNP),
-    (re.compile(r"npn"), DeviceType.NPN),
-    (re.compile(r"(?:^|_)p(?:mos|fet|ch)|[_a-z]pmos|[_a-z]pfet"), DeviceType.PMOS),
-    (re.compile(r"(?:^|_)n(?:mos|fet|ch)|[_a-z]nmos|[_a-z]nfet"), DeviceType.NMOS),
-    (re.compile(r"(?:^|_)diode|dio(?:_|$)|dantenna"), DeviceType.DIODE),
-    (re.compile(r"(?:^|_)(?:res|rpoly|rhigh|rsil|rppd|ppolyf|npolyf|nwell_res)"), DeviceType.RESISTOR),
-    (re.compile(r"(?:^|_)(?:cap|mim|mom|vpp|cmim|cap_mim|rfcmim)"), DeviceType.CAPACITOR),
-    (re.compile(r"(?:^|_)ind(?:uctor)?(?:_|$|\d)"), DeviceType.INDUCTOR),
+_WORD_START, _WORD_END = r"(?:^|_)", r"(?![a-z])"
+_PRIMITIVE_PATTERNS: tuple[tuple[re.Pattern[str], DeviceType], ...] = tuple(
+    (re.compile(pattern), device_type)
+    for pattern, device_type in (
+        (r"pnp", DeviceType.PNP),
+        (r"npn", DeviceType.NPN),
+        (
+            rf"{_WORD_START}(?:mos|nmos|pmos)?cap(?:acitor)?{_WORD_END}|{_WORD_START}c?(?:mim|mom|fmom|vpp)"
+            rf"|rfcmim",
+            DeviceType.CAPACITOR,
+        ),
+        (rf"{_WORD_START}p(?:mos|fet|ch)|[_a-z]pmos|[_a-z]pfet", DeviceType.PMOS),
+        (rf"{_WORD_START}n(?:mos|fet|ch)|[_a-z]nmos|[_a-z]nfet", DeviceType.NMOS),
+        (rf"{_WORD_START}diode|{_WORD_START}[np]?w?dio{_WORD_END}|dantenna", DeviceType.DIODE),
+        (
+            rf"{_WORD_START}(?:(?:res(?:istor)?|short){_WORD_END}|r[np]?poly|rhigh|rsil|rppd"
+            rf"|ppolyf|npolyf|nwell_res)",
+            DeviceType.RESISTOR,
+        ),
+        (rf"{_WORD_START}ind(?:uctor)?{_WORD_END}", DeviceType.INDUCTOR),
+    )
 )
 
 
+@lru_cache(maxsize=4096)
 def mos_type_from_name(model: str) -> DeviceType | None:
     """Polarity of a MOSFET model by its name, or `None` where the name does not say."""
     name = model.lower()
-    for pattern, device_type in _NAME_PATTERNS:
+    for pattern, device_type in _POLARITY_PATTERNS:
         if pattern.search(name):
             return device_type
     if name[:1] in ("n", "p"):
@@ -67,6 +81,7 @@ def mos_type_from_name(model: str) -> DeviceType | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def primitive_type_from_name(model: str, pins: int) -> DeviceType | None:
     """Type of a process-kit device that is instantiated like a subcircuit, or `None` if it is not one."""
     name = model.lower()

@@ -15,9 +15,10 @@ from circuitgcl.units import NUMBER_PATTERN, scaled
 
 MAX_NESTING = 100
 MAX_CALL_DEPTH = 64
+MAX_CALLS = 10_000  # of user functions in one expression: they can double at every level
 
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<number>{NUMBER_PATTERN})|(?P<name>[A-Za-z_][\w.$#!]*)"
+    rf"\s*(?:(?P<number>{NUMBER_PATTERN})|(?P<name>[A-Za-z_][\w.$#]*)"
     r"|(?P<operator>\*\*|&&|\|\||[=!<>]=|[-+*/%^()?:,<>!]))"
 )
 
@@ -72,7 +73,7 @@ _FUNCTIONS: dict[str, Callable[..., float]] = {
     "if": lambda c, a, b: a if c else b,
     "ternary_fcn": lambda c, a, b: a if c else b,
 }
-_CONSTANTS = {"pi": math.pi, "e": math.e, "true": 1.0, "false": 0.0}
+_CONSTANTS = {"pi": math.pi, "e": math.e, "true": 1.0, "false": 0.0, "temper": 27.0}
 
 _BINARY: dict[str, tuple[int, Callable[[float, float], float]]] = {
     "||": (1, lambda a, b: float(bool(a) or bool(b))),
@@ -91,7 +92,11 @@ _BINARY: dict[str, tuple[int, Callable[[float, float], float]]] = {
     "**": (8, _power),
     "^": (8, _power),
 }
-_UNARY: dict[str, Callable[[float], float]] = {"-": lambda a: -a, "+": lambda a: a, "!": lambda a: float(not a)}
+_UNARY: dict[str, Callable[[float], float]] = {
+    "-": lambda a: -a,
+    "+": lambda a: a,
+    "!": lambda a: float(not a),
+}
 
 
 class _Parser:
@@ -223,13 +228,16 @@ class Scope:
         self._functions = functions or {}
         self._parent = parent
         self._pending: set[str] = set()
+        self._calls = 0
 
     def evaluate(self, text: str) -> float:
         """Value of an expression in this scope.
 
         Raises:
-            ExpressionError: bad syntax, an unknown name, a self-reference, or arithmetic without a real value.
+            ExpressionError: bad syntax, an unknown name, a self-reference, or arithmetic without a real
+                value.
         """
+        self._calls = 0
         try:
             value = self._value(_parsed(unquoted(text)), {}, 0)
         except RecursionError as error:
@@ -237,6 +245,14 @@ class Scope:
         if not math.isfinite(value):
             raise ExpressionError(f"{text.strip()!r} has no finite value")
         return value
+
+    def knows(self, name: str) -> bool:
+        """Whether a parameter of this name is visible."""
+        return (
+            name in self._values
+            or name in self._expressions
+            or (self._parent.knows(name) if self._parent is not None else name in _CONSTANTS)
+        )
 
     def lookup(self, name: str) -> float:
         """Value of a parameter, from this scope or the ones around it."""
@@ -292,8 +308,9 @@ class Scope:
             parameters, body = user
             if len(parameters) != len(values):
                 raise ExpressionError(f"{name}() takes {len(parameters)} arguments, found {len(values)}")
-            if depth >= MAX_CALL_DEPTH:
-                raise ExpressionError(f"{name}() calls itself too deeply")
+            self._calls += 1
+            if depth >= MAX_CALL_DEPTH or self._calls > MAX_CALLS:
+                raise ExpressionError(f"{name}() calls itself or others too often")
             return self._value(_parsed(unquoted(body)), dict(zip(parameters, values, strict=True)), depth + 1)
         if name not in _FUNCTIONS:
             raise ExpressionError(f"unknown function {name!r}")

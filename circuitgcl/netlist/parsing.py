@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from circuitgcl.errors import NetlistError, SourceLocation
-from circuitgcl.netlist.device_typing import LETTER_TYPES, MODEL_TYPES, mos_type_from_name
+from circuitgcl.netlist.device_typing import MODEL_TYPES
 from circuitgcl.netlist.dialects import Dialect
+from circuitgcl.netlist.elements import parse_element
 from circuitgcl.netlist.expressions import ExpressionError, Scope
-from circuitgcl.netlist.lexing import LogicalLine, assignments, split_parameters, tokens
+from circuitgcl.netlist.lexing import LogicalLine, assignments, split_parameters
 from circuitgcl.netlist.records import DeviceCard, InstanceCard, SkippedCard, Subcircuit
-from circuitgcl.schema import DeviceType
 
-_NODE_COUNTS = {"r": 2, "c": 2, "l": 2, "v": 2, "i": 2, "b": 2, "d": 2, "e": 4, "g": 4, "f": 2, "h": 2}
-_BLOCK_ENDS = {".control": ".endc", ".alter": ".end"}
+MAX_NESTED_DEFINITIONS = 64
+_BLOCK_ENDS = {".control": ".endc"}
+_FILE_ENDS = (".end", ".alter")  # what `.alter` changes is a variant of the circuit before it
 
 
 @dataclass(slots=True)
@@ -30,15 +31,23 @@ class ParsedFiles:
     cards: int = 0
 
 
-IncludeFile = Callable[[str, str | None, SourceLocation], None]
+IncludeFile = Callable[[str, SourceLocation, list[Subcircuit]], None]  # name, statement, open definitions
 
 
 class Parser:
     """Parses the statements of one file into `ParsedFiles`; included files get a parser of their own."""
 
-    def __init__(self, parsed: ParsedFiles, path: str, dialect: Dialect, include: IncludeFile) -> None:
-        self.parsed, self.path, self.dialect, self.include = parsed, path, dialect, include
-        self.open: list[Subcircuit] = [parsed.main]
+    def __init__(
+        self,
+        parsed: ParsedFiles,
+        path: str,
+        dialect: Dialect,
+        include: IncludeFile,
+        around: list[Subcircuit] | None = None,
+    ) -> None:
+        self.parsed, self.path, self.dialect, self.include_file = parsed, path, dialect, include
+        self.open: list[Subcircuit] = [parsed.main] if around is None else list(around)
+        self.outer = len(self.open)  # definitions that were open before this file
         self.skip_until = ""
 
     def parse(self, lines: list[LogicalLine], *, is_main: bool) -> None:
@@ -50,20 +59,20 @@ class Parser:
         for index, line in enumerate(lines):
             location = SourceLocation(self.path, line.line)
             if index == 0 and is_main and self.dialect.has_title_line and _looks_like_title(line):
-                self.skipped("title", location)
+                self._skip("title", location)
             elif self.skip_until:
                 if line.text.split()[0].lower() == self.skip_until:
                     self.skip_until = ""
             elif line.text[0] in ".*":
-                if self.directive(line.text, location):
+                if self._directive(line.text, location):
                     break
             else:
-                self.element(line.text, location)
-        if len(self.open) > 1:
+                self._element(line.text, location)
+        if len(self.open) > self.outer:
             missing = self.open[-1]
             self.parsed.warnings.append(f"{missing.location}: subcircuit {missing.name} has no .ends")
 
-    def skipped(self, kind: str, location: SourceLocation) -> None:
+    def _skip(self, kind: str, location: SourceLocation) -> None:
         self.parsed.skipped_cards.append(SkippedCard(kind=kind, location=location))
 
     @property
@@ -71,23 +80,21 @@ class Parser:
         """The definition that statements now belong to."""
         return self.open[-1]
 
-    # --- dot cards -------------------------------------------------------------------------------------------
-
-    def directive(self, text: str, location: SourceLocation) -> bool:
+    def _directive(self, text: str, location: SourceLocation) -> bool:
         """Handle a dot card; true when it ends the file."""
-        word = text.split(None, 1)[0].lower()
-        rest = text[len(word) :].strip()
+        word, *rest = text.split(None, 1)
+        word = word.lower()
         handler = _DIRECTIVES.get(word)
-        if word == ".end":
+        if word in _FILE_ENDS:
             return True
         if handler is not None:
-            handler(self, rest, location)
+            handler(self, rest[0].strip() if rest else "", location)
         else:
             self.skip_until = _BLOCK_ENDS.get(word, "")
-            self.skipped(word, location)
+            self._skip(word, location)
         return False
 
-    def subckt(self, rest: str, location: SourceLocation) -> None:
+    def _subckt(self, rest: str, location: SourceLocation) -> None:
         head, parameters = split_parameters(rest)
         words = head.replace(",", " ").split()
         if not words:
@@ -97,38 +104,47 @@ class Parser:
         definition = Subcircuit(
             name=name, ports=ports, defaults=_plain(assignments(parameters)), location=location, scope=scope
         )
-        folded = [port.casefold() for port in ports]
-        if len(set(folded)) < len(folded):
-            double = next(port for port in ports if folded.count(port.casefold()) > 1)
-            raise NetlistError(f"subcircuit {name} lists port {double} twice", location=location)
+        if len(self.open) > MAX_NESTED_DEFINITIONS:
+            raise NetlistError(
+                f"subcircuit {name} is defined inside {len(self.open) - 1} others; is an .ends missing?",
+                location=location,
+            )
+        double = _first_repeated(ports)
+        if double:
+            self.parsed.warnings.append(
+                f"{location}: subcircuit {name} lists port {double} twice; taken as one"
+            )
         key = (*scope, name.casefold())
         earlier = self.parsed.subcircuits.get(key)
         if earlier is not None:
             self.parsed.warnings.append(
-                f"{location}: subcircuit {name} is defined again (first at {earlier.location}); the first one counts"
+                f"{location}: subcircuit {name} is defined again; the first, at {earlier.location}, counts"
             )
         else:
             self.parsed.subcircuits[key] = definition
         self.open.append(definition)
         self.parsed.cards += 1
 
-    def ends(self, rest: str, location: SourceLocation) -> None:
-        if len(self.open) == 1:
+    def _ends(self, rest: str, location: SourceLocation) -> None:
+        if len(self.open) <= self.outer:
             raise NetlistError(".ends without a .subckt before it", location=location)
         name = rest.split()[0].casefold() if rest else ""
         closed = len(self.open) - 1
         if name and name != self.body.name.casefold():
             names = [definition.name.casefold() for definition in self.open]
-            if name in names[1:]:  # inner definitions without an .ends of their own
+            if name in names[self.outer :]:  # inner definitions without an .ends of their own
                 closed = len(names) - 1 - names[::-1].index(name)
             self.parsed.warnings.append(
-                f"{location}: .ends {rest} closes subcircuit {self.open[closed].name} of {self.open[closed].location}"
+                f"{location}: .ends {rest} closes subcircuit {self.open[closed].name} "
+                f"of {self.open[closed].location}"
             )
         del self.open[closed:]
 
-    def param(self, rest: str, location: SourceLocation) -> None:
+    def _param(self, rest: str, location: SourceLocation) -> None:
         found = assignments(rest)
-        if not found:
+        if not rest:  # CDL writers leave an empty one
+            self._skip(".param", location)
+        elif not found:
             raise NetlistError(f".param {rest!r} has no `name = value`", location=location)
         for name, arguments, expression in found:
             if arguments is None:
@@ -136,15 +152,17 @@ class Parser:
             else:
                 self.body.functions[name] = (arguments, expression)
 
-    def func(self, rest: str, location: SourceLocation) -> None:
+    def _func(self, rest: str, location: SourceLocation) -> None:
         text = rest if "=" in rest else rest.replace(")", ") = ", 1)
         found = assignments(text)
         if not found or found[0][1] is None:
-            raise NetlistError(f".func {rest!r}; expected `.func name(arguments) {{expression}}`", location=location)
+            raise NetlistError(
+                f".func {rest!r}; expected `.func name(arguments) {{expression}}`", location=location
+            )
         name, arguments, expression = found[0]
         self.body.functions[name] = (arguments or (), expression)
 
-    def model(self, rest: str, location: SourceLocation) -> None:
+    def _model(self, rest: str, location: SourceLocation) -> None:
         words = rest.replace("(", " ").split()
         if len(words) < 2:
             raise NetlistError(".model needs a name and a type", location=location)
@@ -152,17 +170,17 @@ class Parser:
         if device_type is not None:
             self.body.models[words[0].casefold()] = device_type
         else:
-            self.skipped(f".model {words[1].lower()}", location)
+            self._skip(f".model {words[1].lower()}", location)
 
-    def global_(self, rest: str, location: SourceLocation) -> None:
+    def _global(self, rest: str, location: SourceLocation) -> None:
         known = {name.casefold() for name in self.parsed.global_nets}
         for name in rest.replace(",", " ").split():
             name = name.split(":")[0]  # CDL types its globals: `VDD:P`
-            if name.casefold() not in known:
+            if name and name.casefold() not in known:
                 known.add(name.casefold())
                 self.parsed.global_nets.append(name)
 
-    def option(self, rest: str, location: SourceLocation) -> None:
+    def _option(self, rest: str, location: SourceLocation) -> None:
         for name, _, expression in assignments(rest):
             if name == "scale":
                 try:
@@ -170,131 +188,46 @@ class Parser:
                 except ExpressionError as error:
                     raise NetlistError(f".option scale: {error}", location=location) from error
 
-    def include_(self, rest: str, location: SourceLocation) -> None:
+    def _include(self, rest: str, location: SourceLocation) -> None:
         words = rest.split(None, 1) if rest[:1] not in "\"'" else [rest]
         name = (words[0] if words else "").strip().strip("\"'")
         if not name:
             raise NetlistError(".include without a file name", location=location)
-        self.include(name, None, location)
+        self.include_file(name, location, self.open)
 
-    def lib(self, rest: str, location: SourceLocation) -> None:
-        self.skipped(".lib", location)
-        self.parsed.warnings.append(f"{location}: model library {rest or '(unnamed)'} is not read; models are typed by name")
+    def _lib(self, rest: str, location: SourceLocation) -> None:
+        self._skip(".lib", location)
+        self.parsed.warnings.append(
+            f"{location}: model library {rest or '(unnamed)'} is not read; models are typed by name"
+        )
 
-    # --- elements --------------------------------------------------------------------------------------------
-
-    def element(self, text: str, location: SourceLocation) -> None:
-        """Parse one element card into the open definition."""
+    def _element(self, text: str, location: SourceLocation) -> None:
         self.parsed.cards += 1
-        letter = text[0].lower()
-        head, tail = split_parameters(text)
-        words = tokens(head.replace("(", " ").replace(")", " ") if letter in "mxq" else head)
-        parameters = _plain(assignments(tail))
-        if letter == "x":
-            self.instance(words, parameters, location)
-        elif letter == "m":
-            self.mosfet(words, parameters, location)
-        elif letter == "q":
-            self.bipolar(words, parameters, location)
-        elif letter in "rcl":
-            self.passive(letter, words, parameters, location)
-        elif letter in LETTER_TYPES:
-            self.other(letter, words, parameters, location)
-        elif letter.isalpha():
-            self.skipped(f"element {letter.upper()}", location)
+        card = parse_element(text, location, self.parsed.warnings)
+        if isinstance(card, DeviceCard):
+            self.body.devices.append(card)
+        elif isinstance(card, InstanceCard):
+            self.body.instances.append(card)
         else:
-            raise NetlistError(
-                f"{text.split()[0][:40]!r} is neither an element nor a dot card; is this a SPICE netlist?",
-                location=location,
-            )
-
-    def instance(self, words: list[str], parameters: dict[str, str], location: SourceLocation) -> None:
-        words = [word for word in words if word != "/"]  # CDL: `XI2 a b / CELL`
-        if len(words) < 2:
-            raise NetlistError(f"{words[0]} names no subcircuit", location=location)
-        card = InstanceCard(
-            name=words[0], nodes=tuple(words[1:-1]), subcircuit=words[-1], parameters=parameters, location=location
-        )
-        self.body.instances.append(card)
-
-    def mosfet(self, words: list[str], parameters: dict[str, str], location: SourceLocation) -> None:
-        if len(words) < 6:
-            found = max(0, len(words) - 2)
-            hint = " Is the bulk missing?" if found == 3 else ""
-            raise NetlistError(f"{words[0]} has {found} nodes; a MOSFET needs 4.{hint}", location=location)
-        model = words[5]
-        device_type = mos_type_from_name(model)
-        if device_type is None:
-            device_type = DeviceType.NMOS
-            self.parsed.warnings.append(f"{location}: polarity of MOSFET model {model} is unknown; taken as NMOS")
-        self.device(words[0], device_type, words[1:5], model, parameters, location)
-
-    def bipolar(self, words: list[str], parameters: dict[str, str], location: SourceLocation) -> None:
-        if len(words) < 5:
-            raise NetlistError(f"{words[0]} has {max(0, len(words) - 2)} nodes; a BJT needs 3 or 4", location=location)
-        has_substrate = len(words) > 5 and not _is_number(words[5])
-        model = words[5] if has_substrate else words[4]
-        device_type = DeviceType.PNP if "pnp" in model.lower() else DeviceType.NPN
-        self.device(words[0], device_type, words[1 : 5 if has_substrate else 4], model, parameters, location)
-
-    def passive(self, letter: str, words: list[str], parameters: dict[str, str], location: SourceLocation) -> None:
-        if len(words) < 3:
-            raise NetlistError(f"{words[0]} has {len(words) - 1} nodes; two are needed", location=location)
-        model = ""
-        for word in words[3:]:
-            if _is_number(word) or word[0] in "'{\"":
-                parameters.setdefault(letter, word)
-            elif not model and not word.startswith("$"):
-                model = word
-        self.device(words[0], LETTER_TYPES[letter], words[1:3], model, parameters, location)
-
-    def other(self, letter: str, words: list[str], parameters: dict[str, str], location: SourceLocation) -> None:
-        count = _NODE_COUNTS.get(letter, 3)
-        if len(words) < count + 1:
-            raise NetlistError(f"{words[0]} has {len(words) - 1} nodes; {count} are needed", location=location)
-        device_type = LETTER_TYPES[letter]
-        has_model = device_type in (DeviceType.DIODE, DeviceType.JFET)
-        model = words[count + 1] if has_model and len(words) > count + 1 else ""
-        kept = {} if device_type is DeviceType.SOURCE else parameters
-        self.device(words[0], device_type, words[1 : count + 1], model, kept, location)
-
-    def device(
-        self,
-        name: str,
-        device_type: DeviceType,
-        nodes: list[str],
-        model: str,
-        parameters: dict[str, str],
-        location: SourceLocation,
-    ) -> None:
-        self.body.devices.append(
-            DeviceCard(
-                name=name,
-                device_type=device_type,
-                nodes=tuple(nodes),
-                model=model,
-                parameters=parameters,
-                location=location,
-            )
-        )
+            self._skip(f"element {text[0].upper()}", location)
 
 
 _DIRECTIVES: dict[str, Callable[[Parser, str, SourceLocation], None]] = {
-    ".subckt": Parser.subckt,
-    ".macro": Parser.subckt,
-    ".ends": Parser.ends,
-    ".eom": Parser.ends,
-    ".param": Parser.param,
-    ".parameter": Parser.param,
-    ".func": Parser.func,
-    ".model": Parser.model,
-    ".global": Parser.global_,
-    "*.global": Parser.global_,
-    ".option": Parser.option,
-    ".options": Parser.option,
-    ".include": Parser.include_,
-    ".inc": Parser.include_,
-    ".lib": Parser.lib,
+    ".subckt": Parser._subckt,
+    ".macro": Parser._subckt,
+    ".ends": Parser._ends,
+    ".eom": Parser._ends,
+    ".param": Parser._param,
+    ".parameter": Parser._param,
+    ".func": Parser._func,
+    ".model": Parser._model,
+    ".global": Parser._global,
+    "*.global": Parser._global,
+    ".option": Parser._option,
+    ".options": Parser._option,
+    ".include": Parser._include,
+    ".inc": Parser._include,
+    ".lib": Parser._lib,
 }
 
 
@@ -302,14 +235,26 @@ def _plain(found: list[tuple[str, tuple[str, ...] | None, str]]) -> dict[str, st
     return {name: expression for name, _, expression in found}
 
 
-def _is_number(word: str) -> bool:
-    return word[0].isdigit() or (len(word) > 1 and word[0] in "+-." and (word[1].isdigit() or word[1] == "."))
+def _first_repeated(names: tuple[str, ...]) -> str:
+    seen: set[str] = set()
+    for name in names:
+        if name.casefold() in seen:
+            return name
+        seen.add(name.casefold())
+    return ""
+
+
+_TITLE_WORDS = {"m": 6, "x": 3, "q": 5, "r": 4, "c": 4, "l": 4, "d": 4, "v": 3, "i": 3}
 
 
 def _looks_like_title(line: LogicalLine) -> bool:
-    """Whether the first statement of a file is free text: neither a dot card nor an element with enough nodes."""
+    """Whether the first statement of a file is free text, neither a dot card nor an element.
+
+    An element has enough nodes, and a digit in its name or a parameter behind them.
+    """
     if line.text[0] in ".*":
         return False
     words = split_parameters(line.text)[0].split()
-    needed = {"m": 6, "x": 3, "q": 5, "r": 4, "c": 4, "l": 4, "d": 4, "v": 3, "i": 3}.get(line.text[0].lower(), 99)
-    return len(words) < needed or not any(character.isdigit() for character in line.text)
+    if len(words) < _TITLE_WORDS.get(line.text[0].lower(), 99):
+        return True
+    return "=" not in line.text and not any(character.isdigit() for character in words[0])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from pathlib import Path
 
 from circuitgcl.errors import NetlistError, SourceLocation
-from circuitgcl.netlist.dialects import DIALECTS, Dialect, DialectName, detect_dialect
+from circuitgcl.netlist.dialects import DIALECTS, Dialect, DialectName, detect_dialect, find_spectre
 from circuitgcl.netlist.lexing import logical_lines
 from circuitgcl.netlist.parsing import ParsedFiles, Parser
-from circuitgcl.netlist.records import Netlist, Subcircuit
+from circuitgcl.netlist.records import Netlist, SkippedCard, Subcircuit
 
 MAX_INCLUDE_DEPTH = 32
+MAX_FILES = 10_000
 MAX_TEXT_BYTES = 4 << 30  # a gzip bomb stops here
 _GZIP_MAGIC = b"\x1f\x8b"
 _SUFFIXES = (".gz", ".sp", ".spi", ".spice", ".cir", ".ckt", ".cdl", ".net", ".scs", ".sch")
@@ -32,10 +32,11 @@ def read_netlist(path: str | Path, *, dialect: DialectName | str | None = None) 
     chosen = _dialect_named(dialect) if dialect is not None else None
     main = Subcircuit(name=design_name(path), ports=(), defaults={}, location=SourceLocation(str(path), 0))
     parsed = ParsedFiles(main)
-    _read_file(path, parsed, chosen, [], None)
+    _Reader(parsed, chosen).read(path)
     if not parsed.cards:
         raise NetlistError(
-            "no element and no subcircuit found; is this a SPICE netlist?", location=SourceLocation(str(path), 0)
+            "no element and no subcircuit found; is this a SPICE netlist?",
+            location=SourceLocation(str(path), 0),
         )
     return Netlist(
         name=main.name,
@@ -58,7 +59,7 @@ def design_name(path: Path) -> str:
 
 
 def read_text(path: Path, origin: SourceLocation | None = None) -> str:
-    """Text of a netlist file, decompressed, with `\\n` line ends.
+    """Text of a netlist file, decompressed, with single line feeds as line ends.
 
     Args:
         path: the file.
@@ -68,20 +69,17 @@ def read_text(path: Path, origin: SourceLocation | None = None) -> str:
         NetlistError: missing, unreadable, empty, binary, or another kind of document.
     """
     here = SourceLocation(str(path), 0)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise NetlistError(f"file {path} does not exist", location=origin) from None
-    except OSError as error:
-        raise NetlistError(f"file {path} cannot be read: {error.strerror}", location=origin) from None
+    data = _read_bytes(path, origin)
     if data[:2] == _GZIP_MAGIC:
         data = _decompressed(data, here)
     if not data.strip():
         raise NetlistError("the file is empty; expected a SPICE netlist", location=here)
-    if b"\x00" in data[:65536]:
+    if b"\x00" in data:
         raise NetlistError("the file is binary; expected the text of a SPICE netlist", location=here)
     if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
-        raise NetlistError("the file is HTML or XML; expected a SPICE netlist", location=SourceLocation(str(path), 1))
+        raise NetlistError(
+            "the file is HTML or XML; expected a SPICE netlist", location=SourceLocation(str(path), 1)
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -89,19 +87,38 @@ def read_text(path: Path, origin: SourceLocation | None = None) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _decompressed(data: bytes, here: SourceLocation) -> bytes:
-    decompressor = zlib.decompressobj(wbits=31)
+def _read_bytes(path: Path, origin: SourceLocation | None) -> bytes:
+    place = origin or SourceLocation(str(path), 0)
+    what = f"included file {path}" if origin else "the file"
     try:
-        text = decompressor.decompress(data, MAX_TEXT_BYTES)
-        if decompressor.unconsumed_tail:
-            raise NetlistError(f"unpacks to more than {MAX_TEXT_BYTES >> 30} GiB", location=here)
-        if decompressor.unused_data:  # several gzip members in one file
-            text = gzip.decompress(data)
-    except (zlib.error, EOFError, gzip.BadGzipFile) as error:
-        raise NetlistError(f"the gzip data is damaged: {error}", location=here) from None
-    if not decompressor.eof:
-        raise NetlistError("the gzip data is cut short", location=here)
-    return text
+        if path.is_char_device() or path.is_block_device():
+            raise NetlistError(f"{what} is a device; expected a SPICE netlist", location=place)
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise NetlistError(f"{what} does not exist", location=place) from None
+    except IsADirectoryError:
+        raise NetlistError(f"{what} is a directory; expected a SPICE netlist", location=place) from None
+    except OSError as error:
+        raise NetlistError(f"{what} cannot be read: {error.strerror}", location=place) from None
+
+
+def _decompressed(data: bytes, here: SourceLocation) -> bytes:
+    """Content of all gzip members, which may be followed by zero padding."""
+    parts: list[bytes] = []
+    room = MAX_TEXT_BYTES
+    while data.rstrip(b"\x00"):
+        decompressor = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(decompressor.decompress(data, room))
+        except zlib.error as error:
+            raise NetlistError(f"the gzip data is damaged: {error}", location=here) from None
+        room -= len(parts[-1])
+        if decompressor.unconsumed_tail or room <= 0:
+            raise NetlistError(f"unpacks to more than {MAX_TEXT_BYTES >> 20} MiB", location=here)
+        if not decompressor.eof:
+            raise NetlistError("the gzip data is cut short", location=here)
+        data = decompressor.unused_data
+    return b"".join(parts)
 
 
 def _dialect_named(name: DialectName | str) -> Dialect:
@@ -111,25 +128,62 @@ def _dialect_named(name: DialectName | str) -> Dialect:
         raise NetlistError(f"unknown dialect {name!r}; known: {', '.join(DIALECTS)}") from None
 
 
-def _read_file(
-    path: Path,
-    parsed: ParsedFiles,
-    dialect: Dialect | None,
-    including: list[Path],
-    origin: SourceLocation | None,
-) -> None:
-    resolved = path.resolve()
-    if resolved in including:
-        raise NetlistError(f"file {path.name} includes itself", location=origin)
-    if len(including) >= MAX_INCLUDE_DEPTH:
-        raise NetlistError(f"includes are nested deeper than {MAX_INCLUDE_DEPTH} files", location=origin)
-    text = read_text(path, origin)
-    chosen = dialect or detect_dialect(text)
+class _Reader:
+    """Reads one netlist's files, each inside the one that includes it."""
 
-    def include(name: str, _section: str | None, location: SourceLocation) -> None:
-        target = Path(name).expanduser()
-        target = target if target.is_absolute() else path.parent / target
-        _read_file(target, parsed, dialect, [*including, resolved], location)
+    def __init__(self, parsed: ParsedFiles, dialect: Dialect | None) -> None:
+        self.parsed, self.dialect = parsed, dialect
+        self.including: list[Path] = []  # resolved, outermost first
+        self.files = 0
 
-    parser = Parser(parsed, str(path), chosen, include)
-    parser.parse(list(logical_lines(text, chosen)), is_main=not including)
+    def read(
+        self, path: Path, origin: SourceLocation | None = None, around: list[Subcircuit] | None = None
+    ) -> None:
+        """Parse a file into the definitions that are open around it."""
+        text = read_text(path, origin)
+        spectre = find_spectre(text)
+        if spectre:
+            raise NetlistError(
+                "this is Spectre syntax; expected SPICE or CDL. Export the schematic in one of these",
+                location=SourceLocation(str(path), spectre),
+            )
+        self.files += 1
+        if self.files > MAX_FILES:
+            raise NetlistError(f"more than {MAX_FILES:,} files are included", location=origin)
+        dialect = self.dialect or detect_dialect(text)
+
+        def include(name: str, location: SourceLocation, open_definitions: list[Subcircuit]) -> None:
+            self.include(path.parent / _expanded(name), name, location, open_definitions)
+
+        self.including.append(path.resolve())
+        parser = Parser(self.parsed, str(path), dialect, include, around)
+        parser.parse(list(logical_lines(text, dialect)), is_main=origin is None)
+        self.including.pop()
+
+    def include(self, path: Path, name: str, location: SourceLocation, around: list[Subcircuit]) -> None:
+        """Read an included file; an absolute path that leads nowhere on this machine is passed over."""
+        if path.resolve() in self.including:
+            raise NetlistError(f"file {path.name} includes itself", location=location)
+        if len(self.including) >= MAX_INCLUDE_DEPTH:
+            raise NetlistError(
+                f"includes are nested deeper than {MAX_INCLUDE_DEPTH} files", location=location
+            )
+        if Path(name).is_absolute() and not _exists(path):
+            self.parsed.skipped_cards.append(SkippedCard(kind=f".include {name}", location=location))
+            self.parsed.warnings.append(
+                f"{location}: included file {name} does not exist on this machine; skipped"
+            )
+            return
+        self.read(path, location, around)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for the file system
+        return False
+
+
+def _expanded(name: str) -> Path:
+    """Path of an included file with a leading `~/` replaced."""
+    return Path.home() / name[2:] if name.startswith("~/") else Path(name)
