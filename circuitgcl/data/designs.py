@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,30 @@ def load_design(files: DesignFiles, *, top: str | None = None, rails: Sequence[s
     graph = build_graph(flatten(read_netlist(files.schematic), top), rails=rails)
     labels = None if files.extracted is None else label_nets(graph, read_parasitics(files.extracted))
     return Design(files=files, graph=graph, labels=labels)
+
+
+def chosen(designs: Sequence[DesignFiles], patterns: Sequence[str]) -> tuple[DesignFiles, ...]:
+    """Designs whose name matches one of the glob patterns; all when there is none.
+
+    Raises:
+        DataError: nothing is left.
+    """
+    kept = tuple(d for d in designs if not patterns or any(fnmatch.fnmatchcase(d.name, p) for p in patterns))
+    if not kept:
+        raise DataError(f"no design matches {', '.join(patterns)}; known: {', '.join(d.name for d in designs)}")
+    return kept
+
+
+def without(designs: Sequence[DesignFiles], patterns: Sequence[str]) -> tuple[DesignFiles, ...]:
+    """Designs whose name matches none of the glob patterns.
+
+    Raises:
+        DataError: nothing is left.
+    """
+    kept = tuple(d for d in designs if not any(fnmatch.fnmatchcase(d.name, p) for p in patterns))
+    if not kept:
+        raise DataError(f"{', '.join(patterns)} leaves no design")
+    return kept
 
 
 _MANIFEST_KEYS = {"name", "schematic", "extracted", "technology", "family"}

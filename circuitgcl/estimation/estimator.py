@@ -1,0 +1,268 @@
+"""Bare netlist to tables: the main job."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from circuitgcl.data.tensors import design_tensors
+from circuitgcl.errors import ConfigError
+from circuitgcl.estimation.predicting import Prediction, Predictor, Quantity
+from circuitgcl.graph import CircuitGraph, RailKind, build_graph
+from circuitgcl.models.checkpoint import ModelCheckpoint, load_model
+from circuitgcl.models.memory import Source
+from circuitgcl.netlist import FlatCircuit, Netlist, flatten, read_netlist
+from circuitgcl.schema import DeviceType
+
+SCHEMA = 1
+SOURCE_NAMES = (*(source.name.lower() for source in Source), "distant")
+
+
+class Bound(StrEnum):
+    """Which end of the interval stands in the capacitance columns."""
+
+    MEAN = "mean"
+    P10 = "p10"
+    P90 = "p90"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraphConfig:
+    """How the circuit graph is built."""
+
+    rails: tuple[str, ...] = ()  # glob patterns of rail names; recognised automatically when empty
+
+
+@dataclass(frozen=True, kw_only=True)
+class EstimateConfig:
+    """Settings of an estimation."""
+
+    graph: GraphConfig = field(default_factory=GraphConfig)
+    min_cap_farad: float = 1e-17  # couplings below are not listed
+    min_probability: float = 0.1  # nor are candidates less likely than this to couple above `min_cap_farad`
+    bound: Bound = Bound.MEAN
+    scale: float = 1.0  # factor on every capacitance
+    include: str = "*"  # glob pattern of the nets to list
+    exclude: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.min_cap_farad > 0 and math.isfinite(self.min_cap_farad)):
+            raise ConfigError(f"min_cap_farad = {self.min_cap_farad:g}; expected a positive capacitance in farad")
+        if not (self.scale > 0 and math.isfinite(self.scale)):
+            raise ConfigError(f"scale = {self.scale:g}; expected a positive factor")
+        if not 0.0 <= self.min_probability <= 1.0:
+            raise ConfigError(f"min_probability = {self.min_probability:g}; expected a number from 0 to 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Estimated parasitics of one design; capacitances in farad, names flat with `/` between instances."""
+
+    design: str
+    top: str
+    technology: str
+    model: dict[str, Any]  # name, version, trained_on
+    summary: dict[str, Any]
+    nets: pd.DataFrame  # one row per signal net
+    couplings: pd.DataFrame  # one row per listed pair, strongest first
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The stable JSON form."""
+        return {
+            "schema": SCHEMA,
+            "design": self.design,
+            "top": self.top,
+            "technology": self.technology,
+            "model": self.model,
+            "summary": self.summary,
+            "nets": self.nets.to_dict("records"),
+            "couplings": self.couplings.to_dict("records"),
+            "warnings": list(self.warnings),
+        }
+
+
+class Estimator:
+    """Estimates the parasitics of bare netlists with a trained model."""
+
+    def __init__(self, checkpoint: ModelCheckpoint, device: str = "auto") -> None:
+        self.checkpoint = checkpoint
+        self.predictor = Predictor(checkpoint, device)
+
+    @classmethod
+    def from_pretrained(cls, model: str | Path = "bundled", device: str = "auto") -> Estimator:
+        """Estimator with a model by name or folder.
+
+        Raises:
+            CheckpointError: there is no such model, or it is damaged.
+        """
+        return cls(load_model(model), device)
+
+    def estimate(
+        self,
+        netlist: str | Path | Netlist | FlatCircuit,
+        *,
+        top: str | None = None,
+        config: EstimateConfig | None = None,
+    ) -> Estimate:
+        """Estimate all parasitics of a netlist.
+
+        Args:
+            netlist: a file, or what was read from one.
+            top: top subcircuit; chosen automatically when absent.
+            config: settings; the defaults when absent.
+
+        Raises:
+            NetlistError: the netlist cannot be read, flattened, or has no signal net.
+        """
+        config = config or EstimateConfig()
+        circuit = _flat(netlist, top)
+        graph = build_graph(circuit, rails=config.graph.rails)
+        prediction, _ = self.predictor.predict(design_tensors(graph), config.min_cap_farad / config.scale)
+        names = np.array(circuit.net_names(), dtype=object)
+        shown = np.array([_is_chosen(name, config) for name in names])
+        expected = _expected_coupling(prediction, len(names)) * config.scale
+        return Estimate(
+            design=Path(circuit.path).name.split(".")[0],
+            top=circuit.name,
+            technology=technology_guess(graph),
+            model={
+                "name": self.checkpoint.name,
+                "version": self.checkpoint.version,
+                "trained_on": list(self.checkpoint.trained_on),
+            },
+            summary=_summary(graph, prediction),
+            nets=_net_table(graph, prediction, names, shown, expected, self.checkpoint, config),
+            couplings=_coupling_table(prediction, names, shown, config),
+            warnings=circuit.warnings,
+        )
+
+
+def _flat(netlist: str | Path | Netlist | FlatCircuit, top: str | None) -> FlatCircuit:
+    if isinstance(netlist, FlatCircuit):
+        return netlist
+    return flatten(netlist if isinstance(netlist, Netlist) else read_netlist(netlist), top)
+
+
+def _is_chosen(name: str, config: EstimateConfig) -> bool:
+    return fnmatch.fnmatchcase(name, config.include) and not fnmatch.fnmatchcase(name, config.exclude)
+
+
+def _bounded(quantity: Quantity, config: EstimateConfig) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    chosen = {Bound.MEAN: quantity.farad, Bound.P10: quantity.lo_farad, Bound.P90: quantity.hi_farad}
+    return chosen[config.bound] * config.scale
+
+
+def _expected_coupling(prediction: Prediction, nets: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Expected coupling of every net to all other signal nets, [N]: each pair by its probability."""
+    expected = prediction.probability * prediction.coupling.farad
+    total: np.ndarray[tuple[int], np.dtype[np.float64]] = np.bincount(
+        prediction.pair.T.ravel(), weights=np.tile(expected, 2), minlength=nets
+    )
+    return total
+
+
+def _net_table(
+    graph: CircuitGraph,
+    prediction: Prediction,
+    names: np.ndarray[tuple[int], np.dtype[np.object_]],
+    shown: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    expected: np.ndarray[tuple[int], np.dtype[np.float64]],
+    checkpoint: ModelCheckpoint,
+    config: EstimateConfig,
+) -> pd.DataFrame:
+    rows = graph.signal_nets[shown[graph.signal_nets]]
+    ground = _bounded(prediction.load, config)[rows]
+    classes = checkpoint.target_scale.classes(prediction.load.farad[rows])
+    table = pd.DataFrame(
+        {
+            "net": names[rows],
+            "cap_ground_farad": ground,
+            "cap_ground_lo_farad": prediction.load.lo_farad[rows] * config.scale,
+            "cap_ground_hi_farad": prediction.load.hi_farad[rows] * config.scale,
+            "cap_ground_class": classes,
+            "cap_ground_class_probability": prediction.class_probability[rows, classes],
+            "cap_coupling_farad": expected[rows],
+            "cap_total_farad": ground + expected[rows],
+            "source": np.array(SOURCE_NAMES, dtype=object)[prediction.load.source[rows]],
+        }
+    )
+    return table.sort_values("cap_total_farad", ascending=False, kind="stable", ignore_index=True)
+
+
+def _coupling_table(
+    prediction: Prediction,
+    names: np.ndarray[tuple[int], np.dtype[np.object_]],
+    shown: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    config: EstimateConfig,
+) -> pd.DataFrame:
+    farad = _bounded(prediction.coupling, config)
+    listed = (
+        (farad >= config.min_cap_farad)
+        & (prediction.probability >= config.min_probability)
+        & shown[prediction.pair].any(axis=1)
+    )
+    pair, coupling = prediction.pair[listed], prediction.coupling
+    table = pd.DataFrame(
+        {
+            "net_a": names[pair[:, 0]],
+            "net_b": names[pair[:, 1]],
+            "cap_farad": farad[listed],
+            "cap_lo_farad": coupling.lo_farad[listed] * config.scale,
+            "cap_hi_farad": coupling.hi_farad[listed] * config.scale,
+            "probability": prediction.probability[listed],
+            "source": np.array(SOURCE_NAMES, dtype=object)[coupling.source[listed]],
+        }
+    )
+    order = np.argsort(-(table["probability"] * table["cap_farad"]).to_numpy(), kind="stable")
+    return table.iloc[order].reset_index(drop=True)
+
+
+def _summary(graph: CircuitGraph, prediction: Prediction) -> dict[str, Any]:
+    circuit = graph.circuit
+    kinds, counts = np.unique(circuit.table.device_type[circuit.device_card], return_counts=True)
+    names = circuit.net_names(np.flatnonzero(graph.rails).tolist())
+    rail_kinds = graph.rails[graph.rails != 0]
+    skipped: dict[str, int] = {}
+    for card in circuit.skipped_cards:
+        skipped[card.kind] = skipped.get(card.kind, 0) + 1
+    signal = graph.signal_nets
+    from_memory = prediction.load.source[signal] == Source.MEMORY
+    return {
+        "devices": circuit.device_count,
+        "devices_by_type": {
+            DeviceType(k).name.lower(): n for k, n in zip(kinds.tolist(), counts.tolist(), strict=True)
+        },
+        "nets": len(signal),
+        "pins": circuit.pin_count,
+        "rails": {
+            name: RailKind(k).name.lower() for name, k in zip(names, rail_kinds.tolist(), strict=True)
+        },
+        "instances": len(circuit.instance_parent) - 1,
+        "candidate_pairs": len(prediction.pair),
+        "nets_from_memory": int(from_memory.sum()),
+        "skipped_cards": skipped,
+    }
+
+
+def technology_guess(graph: CircuitGraph) -> str:
+    """What the netlist says of its technology: the shortest drawn channel and the MOSFET models."""
+    circuit = graph.circuit
+    is_mos = np.isin(circuit.table.device_type, (DeviceType.NMOS, DeviceType.PMOS))
+    if not is_mos.any():
+        return "no MOSFET"
+    models = sorted({circuit.table.model_names[m].lower() for m in np.unique(circuit.table.model[is_mos])})
+    return f"{graph.channel_length_m * 1e9:.0f} nm channels ({_listed(models)})"
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    more = f", {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,111 @@
+"""A checkpoint applied to one design: calibrated numbers for every candidate pair and every net."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors
+from circuitgcl.models.checkpoint import DISTANT_SOURCE, ModelCheckpoint
+from circuitgcl.models.error_law import ErrorLaw
+
+FloatArray = NDArray[np.float64]
+COVERAGE = 0.8
+_DECADE = math.log(10.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """Estimates of X items with their central 80 % interval."""
+
+    farad: FloatArray  # [X]
+    lo_farad: FloatArray  # [X]
+    hi_farad: FloatArray  # [X]
+    source: NDArray[np.int64]  # [X] Source, DISTANT_SOURCE for pairs without context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """Everything a model says of one design with N nets and P candidate pairs."""
+
+    pair: NDArray[np.int64]  # [P, 2] flat nets, a < b
+    coupling: Quantity  # [P], given that the coupling exists
+    probability: FloatArray  # [P] that the pair couples above `min_cap_farad`
+    load: Quantity  # [N] ground-equivalent
+    class_probability: FloatArray  # [N, classes]
+    min_cap_farad: float
+
+
+class Predictor:
+    """Applies a checkpoint to designs.
+
+    Args:
+        checkpoint: the model.
+        device: `cpu`, `cuda`, or `auto` for CUDA where there is one.
+    """
+
+    def __init__(self, checkpoint: ModelCheckpoint, device: str = "auto") -> None:
+        self.checkpoint = checkpoint
+        chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self.device = torch.device(chosen)
+        for part in (checkpoint.model, checkpoint.coupling_error, checkpoint.load_error):
+            part.to(self.device).eval()
+
+    @torch.inference_mode()
+    def predict(self, design: DesignTensors, min_cap_farad: float) -> tuple[Prediction, DistantPairs]:
+        """Estimates of all candidate pairs and nets, and a way to ask for pairs that are no candidates."""
+        design = design.to(self.device)
+        checkpoint, model = self.checkpoint, self.checkpoint.model
+        embedding = model.embed(design)
+        outputs = model.contexts(design, embedding)
+        coupling = model.coupling(design, outputs)
+        load = model.load(design, embedding, outputs)
+        hazard_log = torch.log(-torch.log1p(-coupling.existence.clamp(max=1 - 1e-7)) + 1e-9)
+        exists = checkpoint.coupling_error.existence_probability(coupling.source, hazard_log)
+        ratio = math.log10(min_cap_farad / FARAD_PER_FEMTO) - coupling.farad_log / _DECADE
+        above = checkpoint.coupling_error.exceedance(coupling.source, ratio)
+        prediction = Prediction(
+            pair=design.pair.cpu().numpy(),
+            coupling=_quantity(coupling.farad_log, coupling.source, checkpoint.coupling_error),
+            probability=(exists * above).double().cpu().numpy(),
+            load=_quantity(load.farad_log, load.source, checkpoint.load_error),
+            class_probability=torch.softmax(load.class_logits, dim=1).double().cpu().numpy(),
+            min_cap_farad=min_cap_farad,
+        )
+        return prediction, DistantPairs(self, design, embedding, load.farad_log)
+
+
+class DistantPairs:
+    """Coupling of pairs that meet in no context, should they couple at all."""
+
+    def __init__(self, predictor: Predictor, design: DesignTensors, embedding: Tensor, load_log: Tensor) -> None:
+        self._predictor, self._design = predictor, design
+        self._embedding, self._load_log = embedding, load_log
+
+    @torch.inference_mode()
+    def coupling(self, pair: NDArray[np.int64]) -> Quantity:
+        """Estimates of [X, 2] pairs of flat nets."""
+        checkpoint = self._predictor.checkpoint
+        index = torch.from_numpy(np.ascontiguousarray(pair)).to(self._predictor.device)
+        value = checkpoint.model.distant(self._design, self._embedding, self._load_log, index)
+        source = torch.full((len(value),), DISTANT_SOURCE, device=value.device)
+        return _quantity(value, source, checkpoint.coupling_error)
+
+
+def _quantity(farad_log: Tensor, source: Tensor, law: ErrorLaw) -> Quantity:
+    decades = farad_log / _DECADE
+    low, high = law.interval(source, COVERAGE)
+    centre = law.centre(source)
+
+    def farad(shift: Tensor) -> FloatArray:
+        values: FloatArray = (10.0 ** (decades + shift).double()).cpu().numpy() * FARAD_PER_FEMTO
+        return values
+
+    return Quantity(
+        farad=farad(centre), lo_farad=farad(low), hi_farad=farad(high), source=source.cpu().numpy().astype(np.int64)
+    )

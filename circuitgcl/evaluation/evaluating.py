@@ -1,0 +1,184 @@
+"""`evaluate`: a model against an extraction, by the strict protocol.
+
+Every extracted signal-signal pair above the threshold counts, whether or not the model proposed it, and every matched
+signal net with extracted load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitgcl.data import Design, Labels
+from circuitgcl.data.tensors import design_tensors
+from circuitgcl.errors import DataError
+from circuitgcl.estimation import Predictor
+from circuitgcl.estimation.estimator import SOURCE_NAMES
+from circuitgcl.estimation.predicting import COVERAGE, DistantPairs, Prediction, Quantity
+from circuitgcl.evaluation.scores import (
+    bias_decades,
+    ceiling_r2,
+    class_scores,
+    existence_scores,
+    interval_scores,
+    regression_scores,
+)
+
+MIN_LOAD_FARAD = 1e-17
+PAIR_FACTORS = {"within_x1_5": 1.5, "within_x2": 2.0}
+NET_FACTORS = {"within_x1_25": 1.25, "within_x1_5": 1.5}
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ScoredPairs:
+    """Extracted pairs above the threshold, X rows, with their estimates."""
+
+    truth: FloatArray
+    estimate: Quantity
+    context_group: NDArray[np.int64]  # pairs of one group share all contexts: no structure tells them apart
+
+
+def evaluate(predictor: Predictor, design: Design, *, min_cap_farad: float = 1e-17) -> dict[str, Any]:
+    """Metrics of one design, in the stable JSON form.
+
+    Args:
+        predictor: the model.
+        design: a design with labels.
+        min_cap_farad: pairs extracted below are not scored.
+
+    Raises:
+        DataError: the design has no labels.
+    """
+    labels = design.labels
+    if labels is None:
+        raise DataError(f"{design.files.name} has no extraction to evaluate against")
+    prediction, distant = predictor.predict(design_tensors(design.graph), min_cap_farad)
+    nets = design.graph.circuit.net_count
+    candidate_farad, row = _candidate_truth(prediction, labels, nets, min_cap_farad)
+    scored = _scored_pairs(design, prediction, distant, labels, row, min_cap_farad)
+    missed = labels.coupling_farad[(row < 0) & (labels.coupling_farad > min_cap_farad)]
+    ranking = prediction.probability * np.maximum(prediction.coupling.farad, min_cap_farad) ** RANK_EXPONENT
+    coupling = regression_scores(scored.truth, scored.estimate.farad, PAIR_FACTORS)
+    return {
+        "design": design.files.name,
+        "min_cap_farad": min_cap_farad,
+        "match": _match(labels),
+        "coupling": coupling | {"ceiling_r2": ceiling_r2(scored.truth, scored.context_group)},
+        "coupling_by_source": {
+            name: regression_scores(scored.truth[own], scored.estimate.farad[own], PAIR_FACTORS)
+            for code, name in enumerate(SOURCE_NAMES)
+            if (own := scored.estimate.source == code).any()
+        },
+        "existence": existence_scores(ranking, candidate_farad, missed),
+        **_net_scores(predictor, prediction, labels),
+        "intervals": {str(COVERAGE): _interval(scored.truth, scored.estimate)},
+    }
+
+
+RANK_EXPONENT = 0.5  # between the likeliest pairs (0) and the most expected capacitance (1)
+
+
+def evaluate_all(
+    predictor: Predictor, designs: Sequence[Design], *, min_cap_farad: float = 1e-17
+) -> list[dict[str, Any]]:
+    """Metrics of many designs, in their order."""
+    return [evaluate(predictor, design, min_cap_farad=min_cap_farad) for design in designs]
+
+
+def _match(labels: Labels) -> dict[str, Any]:
+    report = labels.report
+    return {
+        "nets_schematic": report.nets_schematic,
+        "nets_extracted": report.nets_extracted,
+        "nets_matched": round(report.nets_matched, 6),
+        "capacitance_matched": round(report.capacitance_matched, 6),
+        "ambiguous": len(report.ambiguous),
+        "missing": len(report.missing),
+        "extra": len(report.extra),
+    }
+
+
+def _candidate_truth(
+    prediction: Prediction, labels: Labels, nets: int, min_cap_farad: float
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Extracted capacitance of each candidate above the threshold, and each label's candidate row or -1."""
+    code = prediction.pair[:, 0] * nets + prediction.pair[:, 1]
+    labelled = labels.pair[:, 0].astype(np.int64) * nets + labels.pair[:, 1]
+    row = np.minimum(np.searchsorted(code, labelled), max(len(code) - 1, 0))
+    row = np.where(code[row] == labelled, row, -1) if len(code) else np.full(len(labelled), -1)
+    truth = np.zeros(len(code))
+    counted = (row >= 0) & (labels.coupling_farad > min_cap_farad)
+    truth[row[counted]] = labels.coupling_farad[counted]
+    return truth, row
+
+
+def _scored_pairs(
+    design: Design,
+    prediction: Prediction,
+    distant: DistantPairs,
+    labels: Labels,
+    row: NDArray[np.int64],
+    min_cap_farad: float,
+) -> _ScoredPairs:
+    above = labels.coupling_farad > min_cap_farad
+    inside, outside = above & (row >= 0), above & (row < 0)
+    proposed, others = row[inside], distant.coupling(labels.pair[outside].astype(np.int64))
+    known = prediction.coupling
+    group = _context_groups(design, len(prediction.pair))
+    return _ScoredPairs(
+        truth=np.concatenate([labels.coupling_farad[inside], labels.coupling_farad[outside]]),
+        estimate=Quantity(
+            **{
+                name: np.concatenate([getattr(known, name)[proposed], getattr(others, name)])
+                for name in ("farad", "lo_farad", "hi_farad", "source")
+            }
+        ),
+        context_group=np.concatenate([group[proposed], np.full(int(outside.sum()), -1)]),
+    )
+
+
+def _context_groups(design: Design, pairs: int) -> NDArray[np.int64]:
+    """Hash of the multiset of exact contexts of every candidate pair, [P]."""
+    contexts = design.graph.contexts
+    mixed = np.random.default_rng(0).integers(0, 2**63, len(contexts.kind), dtype=np.uint64)
+    order = np.unique(contexts.key_exact, return_inverse=True)[1].ravel()
+    total = np.zeros(pairs, np.uint64)
+    np.add.at(total, contexts.occurrence_pair, mixed[order][contexts.occurrence_context])
+    return total.view(np.int64)
+
+
+def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) -> dict[str, Any]:
+    nets = len(labels.load_farad)
+    scored = np.nan_to_num(labels.load_farad) > MIN_LOAD_FARAD
+    load, estimate = labels.load_farad[scored], prediction.load.farad[scored]
+    coupled = np.bincount(labels.pair.T.ravel(), weights=np.tile(labels.coupling_farad, 2), minlength=nets)
+    expected = np.bincount(
+        prediction.pair.T.ravel(), weights=np.tile(prediction.probability * prediction.coupling.farad, 2), minlength=nets
+    )
+    total, total_estimate = load + coupled[scored], estimate + expected[scored]
+    scale = predictor.checkpoint.target_scale
+    return {
+        "net_load": _net_block(load, estimate),
+        "net_total": _net_block(total, total_estimate),
+        "ground_class": class_scores(scale.classes(load), prediction.class_probability[scored].argmax(axis=1)),
+        "net_load_intervals": {
+            str(COVERAGE): interval_scores(load, prediction.load.lo_farad[scored], prediction.load.hi_farad[scored])
+        },
+    }
+
+
+def _net_block(truth: FloatArray, estimate: FloatArray) -> dict[str, Any]:
+    scores: dict[str, Any] = regression_scores(truth, estimate, NET_FACTORS)
+    scores["bias_decades"] = bias_decades(truth, estimate)
+    scores["sum_ratio"] = round(float(estimate.sum() / truth.sum()), 4) if len(truth) and truth.sum() else None
+    return scores
+
+
+def _interval(truth: FloatArray, estimate: Quantity) -> dict[str, Any]:
+    return interval_scores(truth, estimate.lo_farad, estimate.hi_farad)

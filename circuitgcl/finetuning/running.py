@@ -1,0 +1,195 @@
+"""`finetune`: labelled designs and a pretrained encoder in, a run folder with a model checkpoint out."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from circuitgcl.data import Design
+from circuitgcl.data.tensors import DesignTensors, design_tensors
+from circuitgcl.errors import DataError
+from circuitgcl.finetuning.tasks import FLOOR_FF
+from circuitgcl.finetuning.training import FinetuneConfig, FinetuneModule, fit_memories, fit_scales
+from circuitgcl.models.capacitance import CapacitanceModel
+from circuitgcl.models.checkpoint import DISTANT_SOURCE, EncoderCheckpoint, ModelCheckpoint, save_model
+from circuitgcl.models.error_law import ErrorLaw
+from circuitgcl.models.memory import Source
+from circuitgcl.runs import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def finetune(
+    designs: Sequence[Design],
+    config: FinetuneConfig | None = None,
+    *,
+    folder: str | Path,
+    encoder: EncoderCheckpoint | None = None,
+    name: str = "custom",
+    version: str = "1",
+    accelerator: str = "auto",
+    progress: bool = False,
+) -> ModelCheckpoint:
+    """Train a capacitance model on labelled designs.
+
+    First the error laws: the whole training is repeated on all but one fold of design families and judged on the
+    fold left out. Then the model itself on everything. An interrupted run continues where it stopped.
+
+    Args:
+        designs: designs with labels; those of one family stay on one side of every split.
+        config: settings; the defaults when absent.
+        folder: run folder.
+        encoder: pretrained encoder; untrained weights when absent.
+        name: name of the model in its header.
+        version: version in its header.
+        accelerator: Lightning accelerator (`auto`, `cpu`, `cuda`).
+        progress: show a progress bar.
+
+    Raises:
+        DataError: no labelled design.
+    """
+    labelled = [design for design in designs if design.labels is not None]
+    if not labelled:
+        raise DataError("no labelled design to finetune on; a design needs an extraction")
+    config = config or FinetuneConfig()
+    folder = Path(folder)
+    run = RunFolder(folder, config)
+    tensors = [design_tensors(design.graph, design.labels) for design in labelled]
+    families = [design.files.family for design in labelled]
+    trainer = {"accelerator": accelerator, "progress": progress}
+    residuals = _Residuals()
+    for index, held_out in enumerate(family_folds(families, config.calibration_folds)):
+        kept = [t for t, out in zip(tensors, held_out, strict=True) if not out]
+        fold_run = RunFolder(folder / f"fold{index}", config)
+        model = _trained(kept, config, encoder, fold_run, trainer)
+        residuals.collect(model, [t for t, out in zip(tensors, held_out, strict=True) if out])
+    model = _trained(tensors, config, encoder, run, trainer)
+    coupling_error, load_error = residuals.laws()
+    checkpoint = ModelCheckpoint(
+        name=name,
+        version=version,
+        model=model,
+        coupling_error=coupling_error,
+        load_error=load_error,
+        trained_on=tuple(design.files.name for design in labelled),
+        metrics=residuals.metrics(),
+    )
+    save_model(checkpoint, folder)
+    run.write_metrics(checkpoint.metrics)
+    for index in range(config.calibration_folds):
+        RunFolder(folder / f"fold{index}", config).finish()
+    return checkpoint
+
+
+def family_folds(families: Sequence[str], folds: int) -> list[np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    """Held-out masks over designs, whole families at a time, the largest families spread over the folds."""
+    names, counts = np.unique(np.array(families, dtype=object), return_counts=True)
+    if folds < 2 or len(names) < 2:
+        return []
+    folds = min(folds, len(names))
+    order = names[np.argsort(-counts, kind="stable")]
+    members = [set(order[start::folds].tolist()) for start in range(folds)]
+    return [np.array([family in member for family in families]) for member in members]
+
+
+def _single(batch: list[DesignTensors]) -> DesignTensors:
+    return batch[0]
+
+
+def _trained(
+    designs: Sequence[DesignTensors],
+    config: FinetuneConfig,
+    encoder: EncoderCheckpoint | None,
+    run: RunFolder,
+    options: dict[str, Any],
+) -> CapacitanceModel:
+    """One model trained on the given designs: networks first, memories on top."""
+    L.seed_everything(config.seed, verbose=False)
+    model = CapacitanceModel(config.model)
+    if encoder is not None:
+        if encoder.encoder.config != config.model.encoder:
+            raise DataError(
+                f"the pretrained encoder is {encoder.encoder.config}, the model asks for {config.model.encoder}; "
+                "set model.encoder to match"
+            )
+        model.encoder = copy.deepcopy(encoder.encoder)
+    fit_scales(model, designs)
+    module = FinetuneModule(model, designs, config)
+    loader = DataLoader(list(designs), shuffle=True, collate_fn=_single)
+    run.fit(run.trainer(max_epochs=config.max_epochs, **options), module, loader)
+    model.cpu().eval()
+    salt = int(np.random.default_rng(config.seed).integers(1, 2**62))
+    fit_memories(model, designs, config.memory, salt=salt)
+    return model
+
+
+class _Residuals:
+    """Held-out errors of the fold models, and the error laws they make."""
+
+    def __init__(self) -> None:
+        self.coupling: list[np.ndarray[Any, Any]] = []  # rows: residual in decades, source
+        self.load: list[np.ndarray[Any, Any]] = []
+        self.existence: list[np.ndarray[Any, Any]] = []  # rows: log hazard, exists, source
+
+    @torch.inference_mode()
+    def collect(self, model: CapacitanceModel, designs: Sequence[DesignTensors]) -> None:
+        for design in designs:
+            labels = design.labels
+            assert labels is not None
+            embedding = model.embed(design)
+            outputs = model.contexts(design, embedding)
+            coupling = model.coupling(design, outputs)
+            load = model.load(design, embedding, outputs)
+            self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source)
+            if len(labels.distant_pair):
+                distant = model.distant(design, embedding, load.farad_log, labels.distant_pair)
+                source = torch.full((len(distant),), DISTANT_SOURCE)
+                self._add(self.coupling, distant, labels.distant_ff, source)
+            self._add(self.load, load.farad_log, labels.load_ff, load.source)
+            hazard = torch.log(-torch.log1p(-coupling.existence.clamp(max=1 - 1e-7)) + 1e-9)
+            exists = (labels.candidate_ff > FLOOR_FF).double()
+            self.existence.append(torch.stack([hazard.double(), exists, coupling.source.double()]).numpy())
+
+    @staticmethod
+    def _add(
+        rows: list[np.ndarray[Any, Any]], estimate: torch.Tensor, truth: torch.Tensor, source: torch.Tensor
+    ) -> None:
+        present = truth > 5 * FLOOR_FF  # intervals are for what designers look at
+        residual = torch.log10(truth[present]) - estimate[present] / np.log(10.0)
+        rows.append(torch.stack([residual.double(), source[present].double()]).numpy())
+
+    def laws(self) -> tuple[ErrorLaw, ErrorLaw]:
+        """Error laws of coupling and of load; wide defaults when nothing was held out."""
+        coupling, load = ErrorLaw(len(Source) + 1), ErrorLaw(len(Source))
+        if self.coupling:
+            for law, rows in ((coupling, self.coupling), (load, self.load)):
+                joined = np.concatenate(rows, axis=1)
+                law.fit_residuals(joined[0], joined[1].astype(np.int64))
+            hazard, exists, source = np.concatenate(self.existence, axis=1)
+            coupling.fit_existence(hazard, exists > 0, source.astype(np.int64))
+        return coupling, load
+
+    def metrics(self) -> dict[str, Any]:
+        """Held-out errors in decades by source, for the model header."""
+        found: dict[str, Any] = {}
+        for name, rows in (("coupling", self.coupling), ("net_load", self.load)):
+            if not rows:
+                continue
+            residual, source = np.concatenate(rows, axis=1)
+            for code, label in enumerate((*(s.name.lower() for s in Source), "distant")):
+                own = residual[source == code]
+                if len(own):
+                    found[f"{name}_{label}"] = {
+                        "n": len(own),
+                        "mae_decades": round(float(np.abs(own).mean()), 4),
+                        "within_x2": round(float((np.abs(own) < np.log10(2)).mean()), 4),
+                    }
+        return found

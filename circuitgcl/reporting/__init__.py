@@ -1,0 +1,1 @@
+"""Reporting: results as files and on the terminal."""
