@@ -40,8 +40,8 @@ def finetune(
 ) -> ModelCheckpoint:
     """Train a capacitance model on labelled designs.
 
-    First the error laws: the whole training is repeated on all but one fold of design families and judged on the
-    fold left out. Then the model itself on everything. An interrupted run continues where it stopped.
+    First the error laws: the whole training is repeated on all but one fold of design families and judged on
+    the fold left out. Then the model itself on everything. An interrupted run continues where it stopped.
 
     Args:
         designs: designs with labels; those of one family stay on one side of every split.
@@ -64,14 +64,19 @@ def finetune(
     run = RunFolder(folder, config)
     tensors = [design_tensors(design.graph, design.labels) for design in labelled]
     families = [design.files.family for design in labelled]
+    whole = primary_designs(families, [len(t.net_features) for t in tensors])
     trainer = {"accelerator": accelerator, "progress": progress}
     residuals = _Residuals()
     for index, held_out in enumerate(family_folds(families, config.calibration_folds)):
         kept = [t for t, out in zip(tensors, held_out, strict=True) if not out]
         fold_run = RunFolder(folder / f"fold{index}", config)
-        model = _trained(kept, config, encoder, fold_run, trainer)
+        primary = [
+            t for t, out, is_primary in zip(tensors, held_out, whole, strict=True) if not out and is_primary
+        ]
+        model = _trained(kept, primary, config, encoder, fold_run, trainer)
         residuals.collect(model, [t for t, out in zip(tensors, held_out, strict=True) if out])
-    model = _trained(tensors, config, encoder, run, trainer)
+    primary = [t for t, is_primary in zip(tensors, whole, strict=True) if is_primary]
+    model = _trained(tensors, primary, config, encoder, run, trainer)
     coupling_error, load_error = residuals.laws()
     checkpoint = ModelCheckpoint(
         name=name,
@@ -100,18 +105,32 @@ def family_folds(families: Sequence[str], folds: int) -> list[np.ndarray[tuple[i
     return [np.array([family in member for family in families]) for member in members]
 
 
+def primary_designs(families: Sequence[str], sizes: Sequence[int]) -> list[bool]:
+    """Whether each design is the largest of its family.
+
+    The others were cut out of it: they show the networks more surroundings, but the couplings that cross the
+    cut are missing in them, so what the memory remembers comes from the whole.
+    """
+    largest: dict[str, int] = {}
+    for index, family in enumerate(families):
+        if family not in largest or sizes[index] > sizes[largest[family]]:
+            largest[family] = index
+    return [largest[family] == index for index, family in enumerate(families)]
+
+
 def _single(batch: list[DesignTensors]) -> DesignTensors:
     return batch[0]
 
 
 def _trained(
     designs: Sequence[DesignTensors],
+    primary: Sequence[DesignTensors],
     config: FinetuneConfig,
     encoder: EncoderCheckpoint | None,
     run: RunFolder,
     options: dict[str, Any],
 ) -> CapacitanceModel:
-    """One model trained on the given designs: networks first, memories on top."""
+    """One model: networks trained on all given designs, memories fitted on the primary ones."""
     L.seed_everything(config.seed, verbose=False)
     model = CapacitanceModel(config.model)
     if encoder is not None:
@@ -127,7 +146,7 @@ def _trained(
     run.fit(run.trainer(max_epochs=config.max_epochs, **options), module, loader)
     model.cpu().eval()
     salt = int(np.random.default_rng(config.seed).integers(1, 2**62))
-    fit_memories(model, designs, config.memory, salt=salt)
+    fit_memories(model, primary, config.memory, salt=salt)
     return model
 
 
