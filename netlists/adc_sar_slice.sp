@@ -8,7 +8,7 @@
 *
 * Supply 1.0 V (vdd, gnd), vrefp/vrefn 1 V/0 V, bias 20 uA into ibias; the reset switches to vcm stay off.
 * sample high tracks the input and resets the logic; then nine periods of clk.
-* Typical: 200 MHz clock, 20 MS/s, input +-0.7 V differential round 0.6 V, one LSB is 7.8 mV.
+* Typical: 200 MHz clock, 20 MS/s, input +-0.7 V differential round 0.6 V, one LSB is about 7.4 mV.
 
 .include "comparator_strongarm.sp"
 .include "dac_capacitive.sp"

@@ -3,10 +3,10 @@
 * The preamplifier (NMOS pair, diode plus cross-coupled PMOS load) lifts small differences over the latch's offset
 * and shields the inputs from its kick-back.  While clk is low, four PMOS precharge the latch to vdd; when clk rises,
 * the input pair discharges its two internal nodes at different speeds and the cross-coupled inverters regenerate.
-* A NAND SR latch keeps the decision during precharge; two inverters drive the load.
+* An SR latch of NOR gates keeps the decision during precharge; two inverters drive the load.
 *
 * Supply 1.0 V (vdd, gnd), bias 20 uA into ibias, input common mode 0.5-0.8 V, clock up to 2 GHz.
-* Typical: preamplifier gain about 4, decision 50 ps after the clock for 1 mV, 60 uA plus dynamic current.
+* Typical: preamplifier gain about 5, decision 50 ps after the clock for 1 mV, 60 uA plus dynamic current.
 
 .param sa_l = 50n
 
@@ -15,12 +15,12 @@ MN out in gnd gnd nmos_vtg w={wn} l={l}
 MP out in vdd vdd pmos_vtg w={wp} l={l}
 .ends sa_inv
 
-.subckt sa_nand2 a b z vdd gnd wn=400n wp=400n l={sa_l}
-MNA z a x   gnd nmos_vtg w={wn} l={l}
-MNB x b gnd gnd nmos_vtg w={wn} l={l}
-MPA z a vdd vdd pmos_vtg w={wp} l={l}
-MPB z b vdd vdd pmos_vtg w={wp} l={l}
-.ends sa_nand2
+.subckt sa_nor2 a b z vdd gnd wn=300n wp=800n l={sa_l}
+MNA z a gnd gnd nmos_vtg w={wn} l={l}
+MNB z b gnd gnd nmos_vtg w={wn} l={l}
+MPA z a x   vdd pmos_vtg w={wp} l={l}
+MPB x b vdd vdd pmos_vtg w={wp} l={l}
+.ends sa_nor2
 
 .subckt sa_preamp inp inn outp outn ibias vdd gnd
 MB ibias ibias gnd gnd nmos_vtg w=2u l=200n nf=2 m=2
@@ -48,9 +48,12 @@ MR3 di1 clk vdd vdd pmos_vtg w=400n l={sa_l}
 MR4 di2 clk vdd vdd pmos_vtg w=400n l={sa_l}
 .ends sa_latch
 
+* The inverters keep the state of the SR latch from loading the StrongARM latch unequally.
 .subckt sa_srlatch sb rb q qb vdd gnd
-X1 sb qb q  vdd gnd sa_nand2
-X2 rb q  qb vdd gnd sa_nand2
+Xi1 sb s vdd gnd sa_inv
+Xi2 rb r vdd gnd sa_inv
+X1 r qb q  vdd gnd sa_nor2
+X2 s q  qb vdd gnd sa_nor2
 .ends sa_srlatch
 
 .subckt sa_clkbuf in out vdd gnd

@@ -6,7 +6,7 @@
 * on the bias line are the usual decoupling, drawn as MOS capacitors.
 *
 * Supply 1.0 V (vdd, gnd), bias 10 uA into ibias, input common mode 0.55-0.85 V.
-* Typical: gain 35-40 dB, unity-gain frequency about 60 MHz into 1 pF, supply current 30 uA.
+* Typical: gain 40 dB, unity-gain frequency 35 MHz into 1 pF, supply current 30 uA.
 
 .param ota_l = 200n
 .param ota_lbias = 500n

@@ -7,7 +7,7 @@
 * the channel charge; a cross-coupled pair of off devices cancels the feedthrough of the open switch.
 *
 * Supply 1.0 V (vdd, gnd), inputs 0-1 V, clock 50 % up to 500 MHz.
-* Typical: gate voltage vin + 0.9 V, on-resistance 250 Ohm.
+* Typical: gate voltage vin + 0.9 V, on-resistance 70 Ohm.
 
 .param bs_l = 50n
 
