@@ -1,4 +1,4 @@
-"""Configuration: frozen dataclasses beside the code they configure, read from TOML and from `key=value` pairs."""
+"""Configuration: frozen dataclasses beside the code they configure, from TOML and `key=value` texts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def load_config(
         settings: `field.path=value` texts, as given with `--set`.
 
     Raises:
-        ConfigError: unreadable TOML, an unknown key (the nearest name is suggested) or a value of the wrong kind.
+        ConfigError: unreadable TOML, an unknown key (the nearest name is suggested) or a value of the wrong
+        kind.
     """
     tree: dict[str, Any] = _read_toml(Path(path)) if path is not None else {}
     for setting in settings:
@@ -54,7 +55,11 @@ def from_mapping(kind: type[ConfigType], tree: Mapping[str, Any], prefix: str = 
     for key, value in tree.items():
         if key not in names:
             near = difflib.get_close_matches(key, names, n=1)
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"known: {', '.join(prefix + n for n in names)}"
+            hint = (
+                f"did you mean {prefix}{near[0]}?"
+                if near
+                else f"known: {', '.join(prefix + n for n in names)}"
+            )
             raise ConfigError(f"unknown configuration key {prefix}{key}; {hint}")
         values[key] = _converted(hints[key], value, f"{prefix}{key}")
     return typing.cast(ConfigType, kind(**values))
@@ -109,5 +114,9 @@ def _converted(hint: Any, value: Any, key: str) -> Any:
             return value
     except (KeyError, TypeError, ValueError):
         pass
-    choices = f" (one of {', '.join(m.value for m in hint)})" if isinstance(hint, type) and issubclass(hint, Enum) else ""
+    choices = (
+        f" (one of {', '.join(m.value for m in hint)})"
+        if isinstance(hint, type) and issubclass(hint, Enum)
+        else ""
+    )
     raise ConfigError(f"{key} = {value!r} is not of type {getattr(hint, '__name__', hint)}{choices}")

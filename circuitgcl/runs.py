@@ -13,15 +13,15 @@ from circuitgcl.config import to_mapping
 from circuitgcl.files import write_atomically
 
 if TYPE_CHECKING:
-    import lightning as L
+    import lightning
     from torch.utils.data import DataLoader
 
 
 class RunFolder:
     """One training run on disk.
 
-    Holds `config.json` (resolved), `log/metrics.csv` (per epoch), `state/last.ckpt` (to resume from, removed when
-    the run is done), `metrics.json` and the checkpoint.
+    Holds `config.json` (resolved), `log/metrics.csv` (per epoch), `state/last.ckpt` (to resume from, removed
+    when the run is done), `metrics.json` and the checkpoint.
     """
 
     def __init__(self, path: Path, config: Any) -> None:
@@ -29,14 +29,16 @@ class RunFolder:
         self._state = path / "state"
         write_atomically(path / "config.json", json.dumps(to_mapping(config), indent=2) + "\n")
 
-    def trainer(self, *, max_epochs: int, accelerator: str = "auto", progress: bool = False) -> L.Trainer:
+    def trainer(
+        self, *, max_epochs: int, accelerator: str = "auto", progress: bool = False
+    ) -> lightning.Trainer:
         """A trainer that logs and checkpoints into this folder."""
-        import lightning as L
+        import lightning
         from lightning.pytorch.callbacks import ModelCheckpoint
         from lightning.pytorch.loggers import CSVLogger
 
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-        return L.Trainer(
+        return lightning.Trainer(
             max_epochs=max_epochs,
             accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
             devices=1,
@@ -47,7 +49,9 @@ class RunFolder:
             log_every_n_steps=1,
         )
 
-    def fit(self, trainer: L.Trainer, module: L.LightningModule, loader: DataLoader[Any]) -> None:
+    def fit(
+        self, trainer: lightning.Trainer, module: lightning.LightningModule, loader: DataLoader[Any]
+    ) -> None:
         """Train, resuming from the state of an unfinished run."""
         last = self._state / "last.ckpt"
         with warnings.catch_warnings():

@@ -91,7 +91,9 @@ def estimate(
 
 
 @app.command()
-def inspect(netlist: Annotated[Path, typer.Argument()], output: Output = None, top: Top = None, rails: Rails = "") -> None:
+def inspect(
+    netlist: Annotated[Path, typer.Argument()], output: Output = None, top: Top = None, rails: Rails = ""
+) -> None:
     """Show what a netlist contains and how it was understood."""
     from rich.console import Console
 
@@ -105,7 +107,8 @@ def inspect(netlist: Annotated[Path, typer.Argument()], output: Output = None, t
     chosen = kinds.nonzero()[0].tolist()
     names = circuit.net_names(chosen)
     found["rails"] = [
-        {"net": name, "kind": RailKind(int(kinds[net])).name.lower()} for net, name in zip(chosen, names, strict=True)
+        {"net": name, "kind": RailKind(int(kinds[net])).name.lower()}
+        for net, name in zip(chosen, names, strict=True)
     ]
     print_inspection(Console(), found)
     if output is not None:
@@ -137,8 +140,12 @@ def pretrain(
 def finetune(
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="TOML list of labelled designs.")],
     output: RunOutput,
-    encoder: Annotated[Path | None, typer.Option("--encoder", metavar="RUN", help="Pretrained encoder.")] = None,
-    skip: Annotated[str, typer.Option("--skip", metavar="GLOBS", help="Designs to leave out, as 'a*,b'.")] = "",
+    encoder: Annotated[
+        Path | None, typer.Option("--encoder", metavar="RUN", help="Pretrained encoder.")
+    ] = None,
+    skip: Annotated[
+        str, typer.Option("--skip", metavar="GLOBS", help="Designs to leave out, as 'a*,b'.")
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="Name of the model.")] = "custom",
     version: Annotated[str, typer.Option("--version", help="Version of the model.")] = "1",
     device: Device = "auto",
@@ -173,12 +180,16 @@ def finetune(
 
 @app.command()
 def evaluate(
-    designs: Annotated[list[Path], typer.Argument(metavar="SCHEMATIC EXTRACTED | MANIFEST", help="What to score.")],
+    designs: Annotated[
+        list[Path], typer.Argument(metavar="SCHEMATIC EXTRACTED | MANIFEST", help="What to score.")
+    ],
     output: Output = None,
     model: Model = "bundled",
     device: Device = "auto",
     min_cap: MinCap = "0.01f",
-    only: Annotated[str, typer.Option("--only", metavar="GLOBS", help="Designs of the manifest to score.")] = "",
+    only: Annotated[
+        str, typer.Option("--only", metavar="GLOBS", help="Designs of the manifest to score.")
+    ] = "",
 ) -> None:
     """Score a model against extracted layouts."""
     from rich.console import Console
@@ -238,7 +249,9 @@ def _farad(text: str, option: str) -> float:
     except ValueError:
         value = 0.0
     if value <= 0:
-        raise InputError(f"{option} {text!r} is no positive capacitance; expected a number such as 0.01f or 1e-17")
+        raise InputError(
+            f"{option} {text!r} is no positive capacitance; expected a number such as 0.01f or 1e-17"
+        )
     return value
 
 

@@ -55,7 +55,9 @@ class EstimateConfig:
 
     def __post_init__(self) -> None:
         if not (self.min_cap_farad > 0 and math.isfinite(self.min_cap_farad)):
-            raise ConfigError(f"min_cap_farad = {self.min_cap_farad:g}; expected a positive capacitance in farad")
+            raise ConfigError(
+                f"min_cap_farad = {self.min_cap_farad:g}; expected a positive capacitance in farad"
+            )
         if not (self.scale > 0 and math.isfinite(self.scale)):
             raise ConfigError(f"scale = {self.scale:g}; expected a positive factor")
         if not 0.0 <= self.min_probability <= 1.0:
@@ -164,10 +166,7 @@ def _bounded(quantity: Quantity, config: EstimateConfig) -> np.ndarray[tuple[int
 def _expected_coupling(prediction: Prediction, nets: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Expected coupling of every net to all other signal nets, [N]: each pair by its probability."""
     expected = prediction.probability * prediction.coupling.farad
-    total: np.ndarray[tuple[int], np.dtype[np.float64]] = np.bincount(
-        prediction.pair.T.ravel(), weights=np.tile(expected, 2), minlength=nets
-    )
-    return total
+    return np.bincount(prediction.pair.T.ravel(), np.tile(expected, 2), nets).astype(np.float64)
 
 
 def _net_table(
@@ -243,9 +242,7 @@ def _summary(graph: CircuitGraph, prediction: Prediction) -> dict[str, Any]:
         },
         "nets": len(signal),
         "pins": circuit.pin_count,
-        "rails": {
-            name: RailKind(k).name.lower() for name, k in zip(names, rail_kinds.tolist(), strict=True)
-        },
+        "rails": {name: RailKind(k).name.lower() for name, k in zip(names, rail_kinds.tolist(), strict=True)},
         "instances": len(circuit.instance_parent) - 1,
         "candidate_pairs": len(prediction.pair),
         "nets_from_memory": int(from_memory.sum()),

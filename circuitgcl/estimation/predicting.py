@@ -83,7 +83,9 @@ class Predictor:
 class DistantPairs:
     """Coupling of pairs that meet in no context, should they couple at all."""
 
-    def __init__(self, predictor: Predictor, design: DesignTensors, embedding: Tensor, load_log: Tensor) -> None:
+    def __init__(
+        self, predictor: Predictor, design: DesignTensors, embedding: Tensor, load_log: Tensor
+    ) -> None:
         self._predictor, self._design = predictor, design
         self._embedding, self._load_log = embedding, load_log
 
@@ -107,5 +109,8 @@ def _quantity(farad_log: Tensor, source: Tensor, law: ErrorLaw) -> Quantity:
         return values
 
     return Quantity(
-        farad=farad(centre), lo_farad=farad(low), hi_farad=farad(high), source=source.cpu().numpy().astype(np.int64)
+        farad=farad(centre),
+        lo_farad=farad(low),
+        hi_farad=farad(high),
+        source=source.cpu().numpy().astype(np.int64),
     )

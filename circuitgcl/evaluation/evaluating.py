@@ -1,7 +1,7 @@
 """`evaluate`: a model against an extraction, by the strict protocol.
 
-Every extracted signal-signal pair above the threshold counts, whether or not the model proposed it, and every matched
-signal net with extracted load.
+Every extracted signal-signal pair above the threshold counts, whether or not the model proposed it, and every
+matched signal net with extracted load.
 """
 
 from __future__ import annotations
@@ -159,16 +159,22 @@ def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) ->
     load, estimate = labels.load_farad[scored], prediction.load.farad[scored]
     coupled = np.bincount(labels.pair.T.ravel(), weights=np.tile(labels.coupling_farad, 2), minlength=nets)
     expected = np.bincount(
-        prediction.pair.T.ravel(), weights=np.tile(prediction.probability * prediction.coupling.farad, 2), minlength=nets
+        prediction.pair.T.ravel(),
+        weights=np.tile(prediction.probability * prediction.coupling.farad, 2),
+        minlength=nets,
     )
     total, total_estimate = load + coupled[scored], estimate + expected[scored]
     scale = predictor.checkpoint.target_scale
     return {
         "net_load": _net_block(load, estimate),
         "net_total": _net_block(total, total_estimate),
-        "ground_class": class_scores(scale.classes(load), prediction.class_probability[scored].argmax(axis=1)),
+        "ground_class": class_scores(
+            scale.classes(load), prediction.class_probability[scored].argmax(axis=1)
+        ),
         "net_load_intervals": {
-            str(COVERAGE): interval_scores(load, prediction.load.lo_farad[scored], prediction.load.hi_farad[scored])
+            str(COVERAGE): interval_scores(
+                load, prediction.load.lo_farad[scored], prediction.load.hi_farad[scored]
+            )
         },
     }
 
@@ -176,7 +182,9 @@ def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) ->
 def _net_block(truth: FloatArray, estimate: FloatArray) -> dict[str, Any]:
     scores: dict[str, Any] = regression_scores(truth, estimate, NET_FACTORS)
     scores["bias_decades"] = bias_decades(truth, estimate)
-    scores["sum_ratio"] = round(float(estimate.sum() / truth.sum()), 4) if len(truth) and truth.sum() else None
+    scores["sum_ratio"] = (
+        round(float(estimate.sum() / truth.sum()), 4) if len(truth) and truth.sum() else None
+    )
     return scores
 
 

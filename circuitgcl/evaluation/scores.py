@@ -28,8 +28,10 @@ def within(truth: FloatArray, estimate: FloatArray, factor: float) -> float:
     return float((np.abs(_decades(estimate) - _decades(truth)) <= math.log10(factor)).mean())
 
 
-def regression_scores(truth: FloatArray, estimate: FloatArray, factors: Mapping[str, float]) -> dict[str, object]:
-    """`n`, `r2` and `mae_decades` in log10, and the share within each named factor; `None` where undefined."""
+def regression_scores(
+    truth: FloatArray, estimate: FloatArray, factors: Mapping[str, float]
+) -> dict[str, object]:
+    """`n`, `r2` and `mae_decades` in log10, and the share within each factor; `None` where undefined."""
     count = len(truth)
     scores: dict[str, object] = {"n": count}
     if not count:
@@ -45,7 +47,9 @@ def bias_decades(truth: FloatArray, estimate: FloatArray) -> float | None:
     return _rounded(float((_decades(estimate) - _decades(truth)).mean())) if len(truth) else None
 
 
-def existence_scores(score: FloatArray, candidate_farad: FloatArray, missed_farad: FloatArray) -> dict[str, object]:
+def existence_scores(
+    score: FloatArray, candidate_farad: FloatArray, missed_farad: FloatArray
+) -> dict[str, object]:
     """How well a ranking of candidate pairs finds the coupling there is.
 
     Args:
@@ -54,8 +58,8 @@ def existence_scores(score: FloatArray, candidate_farad: FloatArray, missed_fara
         missed_farad: extracted capacitances above the threshold of pairs that are no candidates.
 
     Returns:
-        `average_precision` over the candidates with missed pairs ranked last, recall of *capacitance* at 1, 2 and 4
-        candidates per true pair, and `candidates_per_true_pair` offered in all.
+        `average_precision` over the candidates with missed pairs ranked last, recall of *capacitance* at 1, 2
+        and 4 candidates per true pair, and `candidates_per_true_pair` offered in all.
     """
     true_pairs = int((candidate_farad > 0).sum()) + len(missed_farad)
     total = float(candidate_farad.sum() + missed_farad.sum())
@@ -95,7 +99,7 @@ def interval_scores(truth: FloatArray, low: FloatArray, high: FloatArray) -> dic
 
 
 def ceiling_r2(truth: FloatArray, group: NDArray[np.integer]) -> float | None:
-    """Best R² in decades that a predictor constant within each group can reach: 1 - within / total variance."""
+    """Best R² in decades of a predictor that is constant in each group: 1 - within / total variance."""
     if len(truth) < 2:
         return None
     decades = _decades(truth)

@@ -1,8 +1,9 @@
 """Fitting the memory of contexts on top of trained networks.
 
-The networks are frozen; what remains of the labels is explained by one offset per structural class and one per exact
-context, both shrunk towards zero by a ridge, so that a context seen once moves little and one seen a thousand times
-is remembered as measured. All terms are convex or nearly so and a few hundred full-batch steps suffice.
+The networks are frozen; what remains of the labels is explained by one offset per structural class and one
+per exact context, both shrunk towards zero by a ridge, so that a context seen once moves little and one seen
+a thousand times is remembered as measured. All terms are convex or nearly so and a few hundred full-batch
+steps suffice.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class MemoryConfig:
     steps: int = 400
     learning_rate: float = 0.1
     floor_ff: float = 2e-3  # below this an extracted value counts as nothing
-    censored_weight: float = 0.03  # of a pair or net without capacitance, when the estimate is above the floor
+    censored_weight: float = (
+        0.03  # of a pair or net without capacitance, when the estimate is above the floor
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +82,7 @@ def fit_memory(
         total = torch.zeros(len(truth)).index_add(0, item, value[row].exp())
         loss = _misfit(total, truth, target, config)
         loss = loss + config.ridge * (exact_offset.square().sum() + class_offset.square().sum())
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
 
@@ -108,5 +111,3 @@ def _misfit(total: Tensor, truth: Tensor, target: MemoryTarget, config: MemoryCo
     misfit = (torch.log(total[present] + floor) - torch.log(truth[present] + floor)).square().sum()
     beyond = torch.relu(torch.log(total[known & ~present] + floor) - np.log(2 * floor + floor))
     return misfit + config.censored_weight * beyond.square().sum()
-
-

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import lightning as L
+import lightning
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
@@ -131,18 +131,19 @@ def _trained(
     options: dict[str, Any],
 ) -> CapacitanceModel:
     """One model: networks trained on all given designs, memories fitted on the primary ones."""
-    L.seed_everything(config.seed, verbose=False)
+    lightning.seed_everything(config.seed, verbose=False)
     model = CapacitanceModel(config.model)
     if encoder is not None:
         if encoder.encoder.config != config.model.encoder:
             raise DataError(
-                f"the pretrained encoder is {encoder.encoder.config}, the model asks for {config.model.encoder}; "
-                "set model.encoder to match"
+                f"the pretrained encoder is {encoder.encoder.config}, the model asks for "
+                f"{config.model.encoder}; set model.encoder to match"
             )
         model.encoder = copy.deepcopy(encoder.encoder)
     fit_scales(model, designs)
     module = FinetuneModule(model, designs, config)
-    loader = DataLoader(list(designs), shuffle=True, collate_fn=_single)
+    rows: Any = list(designs)  # a list serves as a data set
+    loader: DataLoader[DesignTensors] = DataLoader(rows, shuffle=True, collate_fn=_single)
     run.fit(run.trainer(max_epochs=config.max_epochs, **options), module, loader)
     model.cpu().eval()
     salt = int(np.random.default_rng(config.seed).integers(1, 2**62))

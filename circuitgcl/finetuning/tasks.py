@@ -1,7 +1,7 @@
 """What the heads learn: each task owns its target, its rebalanced loss and its unit.
 
-Capacitances are learned in decades (log10 of femtofarad). An extracted value below the floor counts as "nothing
-there": such pairs and nets only pull down estimates that lie above it.
+Capacitances are learned in decades (log10 of femtofarad). An extracted value below the floor counts as
+"nothing there": such pairs and nets only pull down estimates that lie above it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class CapacitanceRegression(nn.Module):
 class CouplingTask(nn.Module):
     """Coupling of candidate pairs: how much (femtofarad) and whether at all."""
 
-    def __init__(self, designs: Sequence[DesignTensors], kind: RegressionLoss, censored_weight: float) -> None:
+    def __init__(
+        self, designs: Sequence[DesignTensors], kind: RegressionLoss, censored_weight: float
+    ) -> None:
         super().__init__()
         labels = np.concatenate([d.labels.candidate_ff.numpy() for d in designs if d.labels is not None])
         self.regression = CapacitanceRegression(labels, kind, censored_weight)

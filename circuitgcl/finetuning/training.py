@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import lightning as L
+import lightning
 import torch
 from torch import Tensor
 
@@ -34,10 +34,12 @@ class FinetuneConfig:
     calibration_folds: int = 3  # family-wise folds whose held-out errors make the intervals; 0 for none
 
 
-class FinetuneModule(L.LightningModule):
+class FinetuneModule(lightning.LightningModule):
     """Trains the heads of a `CapacitanceModel`, one design per step; memories stay empty meanwhile."""
 
-    def __init__(self, model: CapacitanceModel, designs: Sequence[DesignTensors], config: FinetuneConfig) -> None:
+    def __init__(
+        self, model: CapacitanceModel, designs: Sequence[DesignTensors], config: FinetuneConfig
+    ) -> None:
         super().__init__()
         self.model, self.config = model, config
         scale = TARGET_SCALES[model.config.target_scale]

@@ -5,9 +5,9 @@ Coupling of nets a and b, with :math:`n_{abk}` occurrences of context k between 
 .. math:: C(a,b) = \sum_k n_{abk}\, e^{w_k}, \qquad
           P(\text{coupled}) = 1 - \exp\Big(-\sum_k n_{abk}\, e^{\lambda_k}\Big),
 
-ground-equivalent load of net a that joins terminal q of :math:`m_{aq}` instances: :math:`\sum_q m_{aq}\, e^{l_q}`.
-The exponents come from networks over context descriptors and node embeddings, corrected by a memory of known
-contexts. Every combination of the two sides is symmetric, hence C(a,b) = C(b,a) exactly.
+ground-equivalent load of net a that joins terminal q of :math:`m_{aq}` instances: :math:`\sum_q m_{aq}\,
+e^{l_q}`. The exponents come from networks over context descriptors and node embeddings, corrected by a memory
+of known contexts. Every combination of the two sides is symmetric, hence C(a,b) = C(b,a) exactly.
 """
 
 from __future__ import annotations
@@ -77,13 +77,20 @@ def _head(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequenti
     )
 
 
+def _start_at(head: nn.Sequential, *outputs: float) -> None:
+    last = head[-1]
+    assert isinstance(last, nn.Linear)
+    with torch.no_grad():
+        last.bias.copy_(torch.tensor(outputs))
+
+
 def symmetric(a: Tensor, b: Tensor) -> Tensor:
     """Order-free combination of two sides: sum and absolute difference, [*, F] twice to [*, 2F]."""
     return torch.cat([a + b, (a - b).abs()], dim=-1)
 
 
 def log_sum_by(index: Tensor, values: Tensor, size: int) -> Tensor:
-    """Logarithm of the sum of exponentials per index, [size]; empty ones get the logarithm of nearly nothing."""
+    """Logarithm of the sum of exponentials per index, [size]; nearly nothing for empty ones."""
     total = torch.zeros(size, dtype=values.dtype, device=values.device).index_add(0, index, values.exp())
     return torch.log(total + 1e-12)
 
@@ -112,13 +119,14 @@ class CapacitanceModel(nn.Module):
         self.coupling_memory = ContextMemory()
         self.existence_memory = ContextMemory()
         self.load_memory = ContextMemory()
-        with torch.no_grad():  # start near a small cell's coupling and load
-            self.context_head[-1].bias.copy_(torch.tensor([-3.5, -1.0]))
-            self.load_head[-1].bias.fill_(-2.0)
+        # near a small cell's coupling and load
+        _start_at(self.context_head, -3.5, -1.0)
+        _start_at(self.load_head, -2.0)
 
     def embed(self, design: DesignTensors) -> Tensor:
         """Net embeddings of a design, [N, H]."""
-        return self.encoder(design.hetero)["net"]
+        embedding: Tensor = self.encoder(design.hetero)["net"]
+        return embedding
 
     def contexts(self, design: DesignTensors, embedding: Tensor) -> ContextOutputs:
         """Network outputs for every context and terminal."""
@@ -166,7 +174,8 @@ class CapacitanceModel(nn.Module):
     def distant(self, design: DesignTensors, embedding: Tensor, load_log: Tensor, pair: Tensor) -> Tensor:
         """Coupling of pairs without any context, should it exist: [L] natural logarithm of femtofarad."""
         nets = torch.cat([self._nets(design, embedding), load_log.detach().unsqueeze(1)], dim=1)
-        return self.distant_head(symmetric(nets[pair[:, 0]], nets[pair[:, 1]])).squeeze(1).clamp(*LOG_RANGE)
+        value: Tensor = self.distant_head(symmetric(nets[pair[:, 0]], nets[pair[:, 1]])).squeeze(1)
+        return value.clamp(*LOG_RANGE)
 
     def _nets(self, design: DesignTensors, embedding: Tensor) -> Tensor:
         return torch.cat([self.net_scale(design.net_features), self.embedding_scale(embedding)], dim=1)

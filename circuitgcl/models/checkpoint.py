@@ -120,7 +120,9 @@ def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
             metrics=header["metrics"],
         )
     except (KeyError, TypeError, ValueError, RuntimeError, CircuitGCLError) as error:
-        raise CheckpointError(f"header and tensors do not belong together: {error}", location=place) from error
+        raise CheckpointError(
+            f"header and tensors do not belong together: {error}", location=place
+        ) from error
 
 
 def save_encoder(checkpoint: EncoderCheckpoint, folder: str | Path) -> None:
@@ -152,7 +154,9 @@ def load_encoder(folder: str | Path) -> EncoderCheckpoint:
         return EncoderCheckpoint(encoder=encoder.eval(), trained_on=trained_on, metrics=header["metrics"])
     except (KeyError, TypeError, ValueError, RuntimeError, CircuitGCLError) as error:
         place = SourceLocation(str(Path(folder) / HEADER_FILE), 0)
-        raise CheckpointError(f"header and tensors do not belong together: {error}", location=place) from error
+        raise CheckpointError(
+            f"header and tensors do not belong together: {error}", location=place
+        ) from error
 
 
 def _write(folder: Path, header: Mapping[str, Any], module: nn.Module) -> None:
@@ -176,16 +180,24 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(f"not a readable checkpoint header: {error}", location=place) from None
     if not isinstance(header, dict) or header.get("kind") != kind:
         found = header.get("kind") if isinstance(header, dict) else type(header).__name__
-        raise CheckpointError(f"found {found!r}, expected the header of a checkpoint of kind {kind!r}", location=place)
+        raise CheckpointError(
+            f"found {found!r}, expected the header of a checkpoint of kind {kind!r}", location=place
+        )
     if header.get("format") != FORMAT_VERSION:
-        raise CheckpointError(f"format version {header.get('format')}; expected {FORMAT_VERSION}", location=place)
+        raise CheckpointError(
+            f"format version {header.get('format')}; expected {FORMAT_VERSION}", location=place
+        )
     if header.get("features") != _feature_schema():
-        raise CheckpointError("trained with another feature schema; retrain it with this version", location=place)
+        raise CheckpointError(
+            "trained with another feature schema; retrain it with this version", location=place
+        )
     tensor_path = folder / TENSOR_FILE
     try:
         return header, load_file(tensor_path)
     except FileNotFoundError:
-        raise CheckpointError(f"no tensors beside the header: {TENSOR_FILE} is missing", location=place) from None
+        raise CheckpointError(
+            f"no tensors beside the header: {TENSOR_FILE} is missing", location=place
+        ) from None
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"damaged tensors: {error}", location=SourceLocation(str(tensor_path), 0)

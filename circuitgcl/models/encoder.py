@@ -57,10 +57,15 @@ class CircuitEncoder(nn.Module):
         self.config = config = config or EncoderConfig()
         width = config.width
         self.inputs = nn.ModuleDict(
-            {name: nn.Sequential(nn.LayerNorm(size), nn.Linear(size, width)) for name, size in INPUT_WIDTHS.items()}
+            {
+                name: nn.Sequential(nn.LayerNorm(size), nn.Linear(size, width))
+                for name, size in INPUT_WIDTHS.items()
+            }
         )
         self.convolutions = nn.ModuleList(
-            HeteroConv({relation: SAGEConv((width, width), width, aggr="mean") for relation in RELATIONS}, aggr="sum")
+            HeteroConv(
+                {relation: SAGEConv((width, width), width, aggr="mean") for relation in RELATIONS}, aggr="sum"
+            )
             for _ in range(config.layers)
         )
         self.norms = nn.ModuleList(
@@ -73,6 +78,7 @@ class CircuitEncoder(nn.Module):
         states: dict[str, Tensor] = {name: layer(data[name].x) for name, layer in self.inputs.items()}
         edges = both_directions(data)
         for convolution, norms in zip(self.convolutions, self.norms, strict=True):
+            assert isinstance(norms, nn.ModuleDict)
             messages = convolution(states, edges)
             states = {
                 name: state + self.dropout(nn.functional.gelu(norms[name](messages[name])))

@@ -27,8 +27,8 @@ class ErrorLaw(nn.Module):
 
     def __init__(self, sources: int, spread_decades: float = 0.5) -> None:
         super().__init__()
-        normal = torch.distributions.Normal(0.0, spread_decades)
-        self.register_buffer("quantiles", normal.icdf(torch.tensor(LEVELS)).repeat(sources, 1))
+        normal = torch.special.ndtri(torch.tensor(LEVELS, dtype=torch.float64)) * spread_decades
+        self.register_buffer("quantiles", normal.float().repeat(sources, 1))
         self.register_buffer("existence", torch.tensor([[1.0, 0.0]]).repeat(sources, 1))
 
     def fit_residuals(self, residual: NDArray[np.float64], source: NDArray[np.int64]) -> None:
@@ -63,10 +63,11 @@ class ErrorLaw(nn.Module):
     def interval(self, source: Tensor, coverage: float = 0.8) -> tuple[Tensor, Tensor]:
         """Lower and upper residual in decades of the central interval."""
         tail = round((1 - coverage) / 2, 2)
-        return self.quantiles[source, LEVELS.index(tail)], self.quantiles[source, LEVELS.index(round(1 - tail, 2))]
+        low, high = LEVELS.index(tail), LEVELS.index(round(1 - tail, 2))
+        return self.quantiles[source, low], self.quantiles[source, high]
 
     def exceedance(self, source: Tensor, log10_ratio: Tensor) -> Tensor:
-        """Probability that the true value exceeds the estimate by `log10_ratio` decades (interpolated quantiles)."""
+        """Probability that truth exceeds estimate by `log10_ratio` decades (interpolated quantiles)."""
         levels = torch.tensor((0.0, *LEVELS, 1.0), dtype=self.quantiles.dtype, device=self.quantiles.device)
         inner = self.quantiles[source]
         reach = (inner[:, -1:] - inner[:, :1]).clamp(min=0.1)  # the outer 5 % lie within one more such width
@@ -74,8 +75,8 @@ class ErrorLaw(nn.Module):
         upper = torch.searchsorted(grid, log10_ratio.unsqueeze(1)).clamp(1, len(levels) - 1)
         left, right = grid.gather(1, upper - 1).squeeze(1), grid.gather(1, upper).squeeze(1)
         share = ((log10_ratio - left) / (right - left).clamp(min=1e-6)).clamp(0.0, 1.0)
-        below = levels[upper.squeeze(1) - 1] + share * (levels[upper.squeeze(1)] - levels[upper.squeeze(1) - 1])
-        return 1.0 - below
+        above = upper.squeeze(1)
+        return 1.0 - torch.lerp(levels[above - 1], levels[above], share)
 
     def existence_probability(self, source: Tensor, log_hazard: Tensor) -> Tensor:
         """Calibrated probability that a coupling exists at all."""

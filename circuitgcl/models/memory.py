@@ -1,8 +1,8 @@
 """Memory of contexts: what was measured once for a cell is found again in any design that uses the cell.
 
-A context's contribution is looked up by the hash of its exact content; failing that, the network's own estimate is
-shifted by what was learned for contexts of the same structure; failing that, it stands alone. Keys are salted, so a
-model file does not disclose the netlists it has seen.
+A context's contribution is looked up by the hash of its exact content; failing that, the network's own
+estimate is shifted by what was learned for contexts of the same structure; failing that, it stands alone.
+Keys are salted, so a model file does not disclose the netlists it has seen.
 """
 
 from __future__ import annotations

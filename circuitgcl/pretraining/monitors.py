@@ -10,9 +10,10 @@ from circuitgcl.losses import uniformity_loss
 
 
 def effective_rank(representation: Tensor) -> float:
-    """Exponential of the entropy of the normalised singular values (Roy & Vetterli, EUSIPCO 2007), [N, H] to 1 … H.
+    """Effective rank of [N, H], from 1 to H: exponential of the entropy of the normalised singular values.
 
-    Columns are centred first: a common offset is no dimension the representation uses.
+    After Roy & Vetterli (EUSIPCO 2007). Columns are centred first: a common offset is no dimension the
+    representation uses.
     """
     values = torch.linalg.svdvals((representation - representation.mean(dim=0)).double())
     share = values / values.sum().clamp(min=1e-300)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import lightning as L
+import lightning
 from torch.utils.data import DataLoader
 from torch_geometric.data import HeteroData
 
@@ -47,9 +48,10 @@ def pretrain(
         raise DataError("no circuit to pretrain on")
     config = config or PretrainConfig()
     run = RunFolder(Path(folder), config)
-    L.seed_everything(config.seed, verbose=False)
+    lightning.seed_everything(config.seed, verbose=False)
     module = ScatteringModule(config)
-    loader = DataLoader([graph.to_hetero() for graph in graphs], shuffle=True, collate_fn=_single)
+    rows: Any = [graph.to_hetero() for graph in graphs]  # a list serves as a data set
+    loader: DataLoader[HeteroData] = DataLoader(rows, shuffle=True, collate_fn=_single)
     trainer = run.trainer(max_epochs=config.max_epochs, accelerator=accelerator, progress=progress)
     run.fit(trainer, module, loader)
     checkpoint = EncoderCheckpoint(

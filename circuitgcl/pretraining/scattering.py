@@ -1,9 +1,10 @@
 """Contrastive pretraining by hyperspherical representation scattering.
 
-Two encoders of one architecture: the target encoder is pushed to scatter its representations over the sphere, the
-online encoder to predict the target's, under the constraint that neighbours stay near (SGRL, NeurIPS 2024; used for
-circuits by arXiv 2507.06535). The published scattering term equals a centring of the batch, which two antipodal
-points already satisfy; the default adds a uniformity and a decorrelation term that do spread.
+Two encoders of one architecture: the target encoder is pushed to scatter its representations over the sphere,
+the online encoder to predict the target's, under the constraint that neighbours stay near (SGRL, NeurIPS
+2024; used for circuits by arXiv 2507.06535). The published scattering term equals a centring of the batch,
+which two antipodal points already satisfy; the default adds a uniformity and a decorrelation term that do
+spread.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-import lightning as L
+import lightning
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -53,10 +54,11 @@ class PretrainConfig:
     sample: int = 512  # nodes of each type per step: uniformity compares all pairs
 
 
-class ScatteringModule(L.LightningModule):
+class ScatteringModule(lightning.LightningModule):
     """Online encoder, target encoder and predictor.
 
-    One step: scatter the target, align the online encoder to it, then move the target towards the online encoder.
+    One step: scatter the target, align the online encoder to it, then move the target towards the online
+    encoder.
     """
 
     def __init__(self, config: PretrainConfig | None = None) -> None:
@@ -84,7 +86,9 @@ class ScatteringModule(L.LightningModule):
             return loss
         spread = uniformity_loss(unit, self.config.temperature)
         decorrelation = decorrelation_loss(representation)
-        return loss + self.config.uniformity_weight * spread + self.config.decorrelation_weight * decorrelation
+        return (
+            loss + self.config.uniformity_weight * spread + self.config.decorrelation_weight * decorrelation
+        )
 
     def training_step(self, batch: HeteroData, _index: int) -> None:
         """One design, two updates and the moving average."""
@@ -109,7 +113,9 @@ class ScatteringModule(L.LightningModule):
         self._move_target()
         self._steps.append(representation_figures(online[rows].detach(), prediction.detach(), goal))
         self.log("scattering", scattering.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
-        self.log("alignment_loss", alignment.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
+        self.log(
+            "alignment_loss", alignment.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1
+        )
 
     def on_train_epoch_end(self) -> None:
         """Average the monitors over the designs and say so when the representation collapses."""
@@ -144,7 +150,9 @@ def _stacked(states: dict[str, Tensor]) -> Tensor:
 
 
 def propagate(states: Tensor, data: HeteroData, hops: int) -> Tensor:
-    r"""Topology constraint: :math:`\hat A^k h` with :math:`\hat A = D^{-1/2}(A+I)D^{-1/2}` over all node types.
+    r"""Topology constraint :math:`\hat A^k h` over all node types.
+
+    :math:`\hat A = D^{-1/2}(A+I)D^{-1/2}` is the normalised adjacency of the circuit.
 
     Args:
         states: [N, H], nodes stacked in the order of `INPUT_WIDTHS`.

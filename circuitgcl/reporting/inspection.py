@@ -21,7 +21,9 @@ def print_inspection(console: Console, inspection: Mapping[str, Any]) -> None:
     rails = ", ".join(f"{rail['net']} ({rail['kind']})" for rail in inspection["rails"])
     table.add_row("rails", rails or "none recognised")
     skipped = inspection["skipped_cards"]
-    table.add_row("skipped cards", ", ".join(f"{c['kind']} at {c['location']}" for c in skipped[:10]) or "none")
+    table.add_row(
+        "skipped cards", ", ".join(f"{c['kind']} at {c['location']}" for c in skipped[:10]) or "none"
+    )
     seconds = inspection["seconds"]
     table.add_row("time", f"read {seconds['read']:.2f} s, flatten {seconds['flatten']:.2f} s")
     table.add_row("peak memory", f"{inspection['peak_mib']:.0f} MiB")

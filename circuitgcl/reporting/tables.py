@@ -23,7 +23,9 @@ def check_output(path: Path) -> None:
         InputError: unknown suffix, missing folder, or a folder in the place of the file.
     """
     if path.suffix.lower() not in FORMATS:
-        raise InputError(f"{path}: unknown output format {path.suffix or '(no suffix)'}; known: {', '.join(FORMATS)}")
+        raise InputError(
+            f"{path}: unknown output format {path.suffix or '(no suffix)'}; known: {', '.join(FORMATS)}"
+        )
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected a file name")
     if not path.parent.is_dir():

@@ -38,7 +38,10 @@ def _heading(estimate: Estimate) -> Text:
 
 def net_table(estimate: Estimate, most: int) -> Table:
     """The nets with the largest total capacitance."""
-    table = Table(title=f"Nets ({min(most, len(estimate.nets))} of {len(estimate.nets)}, largest first)", title_justify="left")
+    table = Table(
+        title=f"Nets ({min(most, len(estimate.nets))} of {len(estimate.nets)}, largest first)",
+        title_justify="left",
+    )
     table.add_column("net", overflow="fold")
     for name in ("to ground [fF]", "80 % interval [fF]", "class", "to signals [fF]", "total [fF]", "source"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -59,7 +62,9 @@ def net_table(estimate: Estimate, most: int) -> Table:
 def coupling_table(estimate: Estimate, most: int) -> Table:
     """The strongest couplings between signal nets."""
     shown = min(most, len(estimate.couplings))
-    table = Table(title=f"Couplings ({shown} of {len(estimate.couplings)}, strongest first)", title_justify="left")
+    table = Table(
+        title=f"Couplings ({shown} of {len(estimate.couplings)}, strongest first)", title_justify="left"
+    )
     table.add_column("net", overflow="fold")
     table.add_column("net", overflow="fold")
     for name in ("coupling [fF]", "80 % interval [fF]", "probability", "source"):
@@ -116,5 +121,8 @@ def print_metrics(console: Console, metrics: Sequence[Mapping[str, Any]]) -> Non
         table.add_column(name, justify="right")
     for entry in metrics:
         cells = [entry[group][key] for _, (group, key) in _METRIC_COLUMNS]
-        table.add_row(str(entry["design"]), *("–" if c is None else f"{c:.3f}" if isinstance(c, float) else str(c) for c in cells))
+        table.add_row(
+            str(entry["design"]),
+            *("–" if c is None else f"{c:.3f}" if isinstance(c, float) else str(c) for c in cells),
+        )
     console.print(table)
