@@ -165,13 +165,18 @@ def _check_instance(
                 location=card.location,
                 instance_path=HIERARCHY_SEPARATOR.join(path),
             )
-    elif len(card.nodes) != len(target.ports):
+    elif len(card.nodes) not in (len(target.ports), len(distinct_ports(target))):
         raise NetlistError(
             f"{card.name} connects {len(card.nodes)} nodes; subcircuit {target.name} of "
             f"{target.location} has {len(target.ports)} ports",
             location=card.location,
             instance_path=HIERARCHY_SEPARATOR.join(path),
         )
+
+
+def distinct_ports(definition: Subcircuit) -> tuple[str, ...]:
+    """Ports of a definition without repetitions; some writers list a supply port twice."""
+    return tuple({port.casefold(): port for port in reversed(definition.ports)}.values())[::-1]
 
 
 def _missing_include_hint(netlist: Netlist) -> str:

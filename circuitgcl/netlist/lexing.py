@@ -69,11 +69,12 @@ _QUOTED_OR_EQUALS = re.compile(rf"{_QUOTED}|=")
 def split_parameters(text: str) -> tuple[str, str]:
     """A card's text before its first `name=`, and from that name on.
 
-    A `params:` keyword opens the second part as well.
+    A `params:` keyword opens the second part as well, and is left out.
     """
     keyword = _PARAMETERS_KEYWORD.search(text) if ":" in text else None
     if keyword:
-        return text[: keyword.start()], text[keyword.end() :]
+        head, before = split_parameters(text[: keyword.start()])
+        return head, f"{before} {text[keyword.end() :]}"
     position = next((match.start() for match in _QUOTED_OR_EQUALS.finditer(text) if match[0] == "="), -1)
     if position < 0:
         return text, ""

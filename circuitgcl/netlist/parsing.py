@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from circuitgcl.errors import NetlistError, SourceLocation
@@ -50,15 +50,20 @@ class Parser:
         self.outer = len(self.open)  # definitions that were open before this file
         self.skip_until = ""
 
-    def parse(self, lines: list[LogicalLine], *, is_main: bool) -> None:
+    def parse(self, lines: Iterable[LogicalLine], *, title_line: int = 0) -> None:
         """Parse all statements of a file.
+
+        Args:
+            lines: its statements.
+            title_line: where a title may stand; 0 in an included file.
 
         Raises:
             NetlistError: a malformed card, at its line.
         """
-        for index, line in enumerate(lines):
+        may_have_title = self.dialect.has_title_line
+        for line in lines:
             location = SourceLocation(self.path, line.line)
-            if index == 0 and is_main and self.dialect.has_title_line and _looks_like_title(line):
+            if line.line == title_line and may_have_title and _looks_like_title(line):
                 self._skip("title", location)
             elif self.skip_until:
                 if line.text.split()[0].lower() == self.skip_until:
@@ -248,13 +253,14 @@ _TITLE_WORDS = {"m": 6, "x": 3, "q": 5, "r": 4, "c": 4, "l": 4, "d": 4, "v": 3, 
 
 
 def _looks_like_title(line: LogicalLine) -> bool:
-    """Whether the first statement of a file is free text, neither a dot card nor an element.
+    """Whether the first line of a file is free text, neither a dot card nor an element.
 
-    An element has enough nodes, and a digit in its name or a parameter behind them.
+    An element has a parameter, or else enough nodes and a digit in its name.
     """
     if line.text[0] in ".*":
         return False
-    words = split_parameters(line.text)[0].split()
-    if len(words) < _TITLE_WORDS.get(line.text[0].lower(), 99):
-        return True
-    return "=" not in line.text and not any(character.isdigit() for character in words[0])
+    needed = _TITLE_WORDS.get(line.text[0].lower())
+    if needed is None or "=" in line.text:
+        return needed is None
+    words = line.text.split()
+    return len(words) < needed or not any(character.isdigit() for character in words[0])

@@ -157,7 +157,8 @@ class _Reader:
 
         self.including.append(path.resolve())
         parser = Parser(self.parsed, str(path), dialect, include, around)
-        parser.parse(list(logical_lines(text, dialect)), is_main=origin is None)
+        title_line = 0 if origin else text[: len(text) - len(text.lstrip())].count("\n") + 1
+        parser.parse(logical_lines(text, dialect), title_line=title_line)
         self.including.pop()
 
     def include(self, path: Path, name: str, location: SourceLocation, around: list[Subcircuit]) -> None:

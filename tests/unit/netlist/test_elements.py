@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+
+from circuitgcl.errors import NetlistError, SourceLocation
+from circuitgcl.netlist.elements import parse_element
+from circuitgcl.netlist.records import DeviceCard, InstanceCard
+from circuitgcl.schema import DeviceType
+
+HERE = SourceLocation("deck.sp", 7)
+
+
+def device(text: str) -> DeviceCard:
+    card = parse_element(text, HERE, [])
+    assert isinstance(card, DeviceCard)
+    assert card.location == HERE
+    return card
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "nodes", "model", "parameters"),
+    [
+        ("M1 d g s b nch W=1u L=60n", "NMOS", "d g s b", "nch", {"w": "1u", "l": "60n"}),
+        ("mp1 (d g s b) pmos_lvt w='a*2' m=2", "PMOS", "d g s b", "pmos_lvt", {"w": "'a*2'", "m": "2"}),
+        ("Q1 c b e qnpn", "NPN", "c b e", "qnpn", {}),
+        ("Q1 c b e s pnp5 area=2", "PNP", "c b e s", "pnp5", {"area": "2"}),
+        ("Q1 c b e npn 4", "NPN", "c b e", "npn", {}),
+        ("Q1 c b e npn off", "NPN", "c b e", "npn", {}),
+        ("R1 a b 10k", "RESISTOR", "a b", "", {"r": "10k"}),
+        ("R1 a b rpoly w=1u l=10u", "RESISTOR", "a b", "rpoly", {"w": "1u", "l": "10u"}),
+        ("R1 a b '2*r0' tc1=0", "RESISTOR", "a b", "", {"r": "'2*r0'", "tc1": "0"}),
+        ("R1 a b R=10k", "RESISTOR", "a b", "", {"r": "10k"}),
+        ("RR0 a b 10k $[rpoly] $SUB=gnd!", "RESISTOR", "a b", "rpoly", {"r": "10k", "sub": "gnd!"}),
+        ("C1 a b 44.84fF", "CAPACITOR", "a b", "", {"c": "44.84fF"}),
+        ("C1 a b mim 1p", "CAPACITOR", "a b", "mim", {"c": "1p"}),
+        ("C1 a b -1p", "CAPACITOR", "a b", "", {"c": "-1p"}),
+        ("L1 a b .5n", "INDUCTOR", "a b", "", {"l": ".5n"}),
+        ("D1 a k dmod area=2", "DIODE", "a k", "dmod", {"area": "2"}),
+        ("D1 a k", "DIODE", "a k", "", {}),
+        ("J1 d g s njf1", "JFET", "d g s", "njf1", {}),
+        ("Vdd vdd 0 dc 1.8", "SOURCE", "vdd 0", "", {}),
+        ("I1 a b pulse(0 1 2)", "SOURCE", "a b", "", {}),
+        ("E1 a b c d 10", "SOURCE", "a b c d", "", {}),
+        ("E1 a b vol='v(c)*2'", "SOURCE", "a b", "", {}),
+        ("E1 a b value {v(c)}", "SOURCE", "a b", "", {}),
+        ("G1 a b POLY(2) c d e f 0", "SOURCE", "a b", "", {}),
+        ("F1 a b vsense 2", "SOURCE", "a b", "", {}),
+        ("B1 a b i='v(c)'", "SOURCE", "a b", "", {}),
+    ],
+)
+def test_devices(text: str, kind: str, nodes: str, model: str, parameters: dict[str, str]) -> None:
+    card = device(text)
+    assert card.device_type is DeviceType[kind]
+    assert card.nodes == tuple(nodes.split())
+    assert (card.name, card.model) == (text.split()[0], model)
+    assert card.parameters == parameters
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes", "subcircuit", "parameters"),
+    [
+        ("X1 a b inv", "a b", "inv", {}),
+        ("Xr[63] net1[63] a<0> vdd! inv w=2u", "net1[63] a<0> vdd!", "inv", {"w": "2u"}),
+        ("XI2 a b c VDD VSS / CELL p=6E-08", "a b c VDD VSS", "CELL", {"p": "6E-08"}),
+        ("X1 (a b) inv", "a b", "inv", {}),
+        ("X1 a b inv params: w=2u", "a b", "inv", {"w": "2u"}),
+        ("X1 portless", "", "portless", {}),
+    ],
+)
+def test_instances(text: str, nodes: str, subcircuit: str, parameters: dict[str, str]) -> None:
+    card = parse_element(text, HERE, [])
+    assert isinstance(card, InstanceCard)
+    assert (card.nodes, card.subcircuit, card.parameters) == (tuple(nodes.split()), subcircuit, parameters)
+
+
+@pytest.mark.parametrize("text", ["K1 L1 L2 0.9", "S1 a b c d smod", "T1 a b c d z0=50", "A1 a b dmod"])
+def test_elements_without_a_part_in_the_layout(text: str) -> None:
+    assert parse_element(text, HERE, []) is None
+
+
+def test_a_model_of_unknown_polarity_is_reported() -> None:
+    warnings: list[str] = []
+    card = parse_element("M1 d g s b xyz", HERE, warnings)
+    assert isinstance(card, DeviceCard)
+    assert card.device_type is DeviceType.NMOS
+    assert warnings == ["deck.sp:7: polarity of MOSFET model xyz is unknown; taken as NMOS"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("M1 d g s nch", "deck.sp:7: M1 has 3 nodes; a MOSFET needs 4. Is the bulk missing?"),
+        ("M1 d nch w=1u", "deck.sp:7: M1 has 1 nodes; a MOSFET needs 4."),
+        ("M1", "deck.sp:7: M1 has 0 nodes; a MOSFET needs 4."),
+        ("Q1 c b npn", "deck.sp:7: Q1 has 2 nodes; a BJT needs 3 or 4"),
+        ("R1 a", "deck.sp:7: R1 has 1 nodes; two are needed"),
+        ("V1 a", "deck.sp:7: V1 has 1 nodes; two are needed"),
+        ("D1 a", "deck.sp:7: D1 has 1 nodes; 2 are needed"),
+        ("J1 a b", "deck.sp:7: J1 has 2 nodes; 3 are needed"),
+        ("X1", "deck.sp:7: X1 names no subcircuit"),
+        ("x /", "deck.sp:7: x names no subcircuit"),
+        ("x = 5", "deck.sp:7: 'x' is neither an element nor a dot card; is this a SPICE netlist?"),
+        ("116 )", "deck.sp:7: '116' is neither an element nor a dot card; is this a SPICE netlist?"),
+        (
+            "\u00e9t\u00e9 a b",
+            "deck.sp:7: '\u00e9t\u00e9' is neither an element nor a dot card; is this a SPICE netlist?",
+        ),
+    ],
+)
+def test_malformed_cards(text: str, message: str) -> None:
+    with pytest.raises(NetlistError) as caught:
+        parse_element(text, HERE, [])
+    assert str(caught.value) == message
