@@ -4,9 +4,31 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from circuitgcl.errors import DataError
+from circuitgcl.errors import DataError, InputError
+
+
+def check_output(path: Path, formats: Sequence[str]) -> None:
+    """Refuse an output file that cannot be written, before anything is computed.
+
+    Args:
+        path: where the result shall go; its folder must exist.
+        formats: known suffixes, in lower case.
+
+    Raises:
+        InputError: unknown suffix, missing or read-only folder, or a folder in the place of the file.
+    """
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected a file name")
+    if path.suffix.lower() not in formats:
+        found = path.suffix or "(no suffix)"
+        raise InputError(f"{path}: unknown output format {found}; known: {', '.join(formats)}")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: folder {path.parent} does not exist; create it first")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path}: no permission to write into folder {path.parent}")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -15,16 +37,28 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         DataError: the file cannot be written.
     """
+    write_together({path: text})
+
+
+def write_together(texts: Mapping[Path, str]) -> None:
+    """Write several files: all contents are on disk before the first file gets its name.
+
+    Raises:
+        DataError: one of them cannot be written; none is then left half-written.
+    """
+    staged: dict[Path, Path] = {}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            staged[path] = Path(temporary)
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
                 file.write(text)
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+            staged[path].chmod(0o644)
+        for path, part in staged.items():
+            part.replace(path)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        for part in staged.values():
+            part.unlink(missing_ok=True)

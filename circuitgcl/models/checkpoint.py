@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from circuitgcl.config import from_mapping, to_mapping
-from circuitgcl.errors import CheckpointError, CircuitGCLError, SourceLocation
+from circuitgcl.errors import CheckpointError, CircuitGCLError, DataError, SourceLocation
 from circuitgcl.files import write_atomically
 from circuitgcl.graph.features import DEVICE_FEATURES, NET_FEATURES, PIN_FEATURES, SCHEMA_VERSION
 from circuitgcl.graph.terminals import PAIR_FEATURES, TERMINAL_FEATURES
@@ -22,7 +23,7 @@ from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.error_law import ErrorLaw
 from circuitgcl.models.memory import Source
-from circuitgcl.models.scaling import TARGET_SCALES, TargetScale
+from circuitgcl.models.scaling import TargetScale
 
 FORMAT_VERSION = 1
 HEADER_FILE, TENSOR_FILE = "model.json", "model.safetensors"
@@ -54,7 +55,7 @@ class ModelCheckpoint:
     @property
     def target_scale(self) -> TargetScale:
         """Scale and classes of the ground capacitance."""
-        return TARGET_SCALES[self.model.config.target_scale]
+        return TargetScale.named(self.model.config.target_scale)
 
 
 def _feature_schema() -> dict[str, Any]:
@@ -95,21 +96,23 @@ def save_model(checkpoint: ModelCheckpoint, folder: str | Path) -> None:
 def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
     """Load a model by name (`bundled`) or folder.
 
+    The module is laid out without memory first, so a header that asks for absurd sizes costs nothing.
+
     Raises:
         CheckpointError: no such model, damaged files, or another format or feature schema version.
     """
     folder = BUNDLED if str(name_or_folder) == "bundled" else Path(name_or_folder)
     header, tensors = _read(folder, "model")
-    place = SourceLocation(str(folder / HEADER_FILE), 0)
-    try:
-        model = CapacitanceModel(from_mapping(ModelConfig, header["config"]))
-        for memory_name in ("coupling_memory", "existence_memory", "load_memory"):
-            memory = getattr(model, memory_name)
-            for buffer in ("exact_keys", "exact_values", "structural_keys", "structural_values"):
-                setattr(memory, buffer, torch.empty_like(tensors[f"model.{memory_name}.{buffer}"]))
-        coupling_error, load_error = ErrorLaw(len(Source) + 1), ErrorLaw(len(Source))
+    with _blaming(folder):
+        config = from_mapping(ModelConfig, header["config"])
+        TargetScale.named(config.target_scale)
+        _check_layers(config.encoder, tensors)
+        with torch.device("meta"):
+            model = CapacitanceModel(config)
+            coupling_error, load_error = ErrorLaw(len(Source) + 1), ErrorLaw(len(Source))
         parts = nn.ModuleDict({"model": model, "coupling_error": coupling_error, "load_error": load_error})
-        parts.load_state_dict(tensors)
+        _size_memories(model, tensors)
+        _fill(parts, tensors)
         return ModelCheckpoint(
             name=str(header["name"]),
             version=str(header["version"]),
@@ -117,12 +120,8 @@ def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
             coupling_error=coupling_error,
             load_error=load_error,
             trained_on=tuple(map(str, header["trained_on"])),
-            metrics=header["metrics"],
+            metrics=dict(header["metrics"]),
         )
-    except (KeyError, TypeError, ValueError, RuntimeError, CircuitGCLError) as error:
-        raise CheckpointError(
-            f"header and tensors do not belong together: {error}", location=place
-        ) from error
 
 
 def save_encoder(checkpoint: EncoderCheckpoint, folder: str | Path) -> None:
@@ -146,25 +145,77 @@ def load_encoder(folder: str | Path) -> EncoderCheckpoint:
     Raises:
         CheckpointError: no such checkpoint, damaged files, or another format or feature schema version.
     """
-    header, tensors = _read(Path(folder), "encoder")
+    folder = Path(folder)
+    header, tensors = _read(folder, "encoder")
+    with _blaming(folder):
+        config = from_mapping(EncoderConfig, header["config"])
+        _check_layers(config, tensors)
+        with torch.device("meta"):
+            encoder = CircuitEncoder(config)
+        _fill(encoder, tensors)
+        return EncoderCheckpoint(
+            encoder=encoder.eval(),
+            trained_on=tuple(map(str, header["trained_on"])),
+            metrics=dict(header["metrics"]),
+        )
+
+
+@contextmanager
+def _blaming(folder: Path) -> Iterator[None]:
+    """Whatever a checkpoint's content breaks is the checkpoint's fault."""
+    place = SourceLocation(str(folder / HEADER_FILE), 0)
     try:
-        encoder = CircuitEncoder(from_mapping(EncoderConfig, header["config"]))
-        encoder.load_state_dict(tensors)
-        trained_on = tuple(map(str, header["trained_on"]))
-        return EncoderCheckpoint(encoder=encoder.eval(), trained_on=trained_on, metrics=header["metrics"])
-    except (KeyError, TypeError, ValueError, RuntimeError, CircuitGCLError) as error:
-        place = SourceLocation(str(Path(folder) / HEADER_FILE), 0)
+        yield
+    except KeyError as error:
+        raise CheckpointError(f"the header has no entry {error}", location=place) from None
+    except (AttributeError, TypeError, ValueError, RuntimeError, CircuitGCLError) as error:
         raise CheckpointError(
             f"header and tensors do not belong together: {error}", location=place
         ) from error
 
 
+def _check_layers(config: EncoderConfig, tensors: Mapping[str, Tensor]) -> None:
+    if not 0 <= config.layers <= len(tensors):
+        raise ValueError(f"{config.layers} encoder layers from {len(tensors)} tensors")
+
+
+def _size_memories(model: CapacitanceModel, tensors: Mapping[str, Tensor]) -> None:
+    """Give the memories as many rows as the file holds."""
+    for memory_name in ("coupling_memory", "existence_memory", "load_memory"):
+        memory = getattr(model, memory_name)
+        for table in ("exact", "structural"):
+            rows = [len(tensors[f"model.{memory_name}.{table}_{part}"]) for part in ("keys", "values")]
+            if rows[0] != rows[1]:
+                raise ValueError(f"{memory_name} has {rows[0]} {table} keys and {rows[1]} values")
+            setattr(memory, f"{table}_keys", torch.empty(rows[0], dtype=torch.int64, device="meta"))
+            setattr(memory, f"{table}_values", torch.empty(rows[1], device="meta"))
+
+
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put a file's tensors into a module that was laid out on the meta device."""
+    expected = module.state_dict()
+    for name in sorted(expected.keys() ^ tensors.keys()):
+        raise ValueError(f"tensor {name} is {'missing' if name in expected else 'not expected'}")
+    for name, tensor in tensors.items():
+        own = expected[name]
+        if tensor.shape != own.shape or tensor.dtype != own.dtype:
+            raise ValueError(
+                f"tensor {name} is {tensor.dtype} {list(tensor.shape)}; expected {own.dtype} {list(own.shape)}"
+            )
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise ValueError(f"tensor {name} holds numbers that are not finite")
+    module.load_state_dict(tensors, assign=True)
+
+
 def _write(folder: Path, header: Mapping[str, Any], module: nn.Module) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".{TENSOR_FILE}.part"
-    save_file(tensors, temporary)
-    temporary.replace(folder / TENSOR_FILE)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, temporary)
+        temporary.replace(folder / TENSOR_FILE)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"cannot write a checkpoint into {folder}: {error}") from None
     complete = {"format": FORMAT_VERSION, "features": _feature_schema(), **header}
     write_atomically(folder / HEADER_FILE, json.dumps(complete, indent=2) + "\n")
 
@@ -174,9 +225,12 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     place = SourceLocation(str(path), 0)
     try:
         header = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"no checkpoint in {folder}: {HEADER_FILE} is missing") from None
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, NotADirectoryError):
+        raise CheckpointError(
+            f"there is no checkpoint {str(folder)!r}; expected a folder that holds {HEADER_FILE}"
+            + (", or the name 'bundled'" if kind == "model" else "")
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"not a readable checkpoint header: {error}", location=place) from None
     if not isinstance(header, dict) or header.get("kind") != kind:
         found = header.get("kind") if isinstance(header, dict) else type(header).__name__

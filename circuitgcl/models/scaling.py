@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from circuitgcl.errors import ConfigError
+
 CLASS_COUNT = 5
 
 
@@ -23,6 +25,20 @@ class TargetScale:
     name: str
     floor_farad: float
     decades: float
+
+    @staticmethod
+    def named(name: str) -> TargetScale:
+        """A preset.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        try:
+            return TARGET_SCALES[name]
+        except KeyError:
+            raise ConfigError(
+                f"unknown target scale {name!r}; known: {', '.join(TARGET_SCALES)}"
+            ) from None
 
     def z(self, farad: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scaled target of capacitances in farad."""
