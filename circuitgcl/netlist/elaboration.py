@@ -56,7 +56,10 @@ class Elaboration:
         self.netlist, self.hierarchy = netlist, hierarchy
         self.definitions: list[Definition] = []
         self.cards = CardTable(netlist.scale)
-        self._global_keys = {name.casefold(): name for name in netlist.global_nets}
+        self._global_labels = {name.casefold(): name for name in netlist.global_nets}
+        self._global_keys = {name: name for name in self._global_labels} | dict.fromkeys(
+            GROUND_NAMES, GROUND_KEY
+        )
         self._global_scope = Scope(netlist.main.parameters, functions=netlist.main.functions)
         self._instance_counts: list[int] = []
         self._globals_below: list[tuple[GlobalNet, ...]] = []
@@ -230,24 +233,19 @@ class Elaboration:
         device_type = body.subcircuit.models.get(model, self.netlist.main.models.get(model, card.device_type))
         return self.cards.add(card, device_type, body.scope, body.multiplier, body.path)
 
-    def _global_key(self, folded: str) -> str | None:
-        if folded in GROUND_NAMES:
-            return GROUND_KEY
-        return folded if folded in self._global_keys else None
-
     def _net(self, nets: _LocalNets, node: str) -> int:
         folded = node.casefold()
-        if folded not in nets.local:
-            key = self._global_key(folded)
-            if key is not None:
-                return nets.globals[key]
-        return nets.add(node)
+        number = nets.local.get(folded)
+        if number is None:
+            key = self._global_keys.get(folded)
+            number = nets.add(node) if key is None else nets.globals[key]
+        return number
 
     def _global_nets(self, body: _Body, nets: _LocalNets) -> list[GlobalNet]:
         """Global nets a body needs, itself or below, by label; the top binds those it has as ports."""
         if body.subcircuit is self.hierarchy.top:
             for port in body.subcircuit.ports:
-                key = self._global_key(port.casefold())
+                key = self._global_keys.get(port.casefold())
                 if key is not None:
                     nets.globals.setdefault(key, nets.local[port.casefold()])
         needed: dict[str, str] = {}
@@ -255,9 +253,9 @@ class Elaboration:
         for card in cards:
             for node in card.nodes:
                 folded = node.casefold()
-                key = None if folded in nets.local else self._global_key(folded)
-                if key is not None:
-                    needed.setdefault(key, self._global_keys.get(folded, node))
+                key = self._global_keys.get(folded)
+                if key is not None and folded not in nets.local:
+                    needed.setdefault(key, self._global_labels.get(folded, node))
         for child in dict.fromkeys(body.children):
             for key, label in self._globals_below[child]:
                 needed.setdefault(key, label)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.device_typing import LETTER_TYPES, mos_type_from_name
@@ -12,7 +13,7 @@ from circuitgcl.schema import DeviceType
 
 Card = DeviceCard | InstanceCard
 Words = list[str]
-Parameters = dict[str, str]
+Parameters = Mapping[str, str]
 
 _SOURCE_KEYWORDS = frozenset(
     {"poly", "value", "vol", "cur", "table", "laplace", "freq", "pwl", "vcvs", "vccs"}
@@ -38,11 +39,17 @@ def parse_element(text: str, location: SourceLocation, warnings: list[str]) -> C
             f"{text.split()[0][:40]!r} is neither an element nor a dot card; is this a SPICE netlist?",
             location=location,
         )
-    parameters = {name: expression for name, _, expression in assignments(tail)}
+    parameters = _parameters(tail)
     if letter == "m":
         return _mosfet(words, parameters, location, warnings)
     parse = _PARSERS.get(letter)
     return None if parse is None else parse(words, parameters, location)
+
+
+@lru_cache(maxsize=65536)
+def _parameters(text: str) -> Parameters:
+    """Parameters of a card; cards with the same text share one mapping, which nobody changes."""
+    return {name: expression for name, _, expression in assignments(text)}
 
 
 def _instance(words: Words, parameters: Parameters, location: SourceLocation) -> InstanceCard:
@@ -101,15 +108,15 @@ def _passive(words: Words, parameters: Parameters, location: SourceLocation) -> 
     letter = words[0][0].lower()
     if len(words) < 3:
         raise NetlistError(f"{words[0]} has {len(words) - 1} nodes; two are needed", location=location)
-    model = ""
+    model, values = "", dict(parameters)
     for word in words[3:]:
         if _is_number(word) or word[0] in "'{\"":
-            parameters.setdefault(letter, word)
+            values.setdefault(letter, word)
         elif word.startswith("$["):  # CDL: `$[model]`
             model = word[2:].rstrip("]")
         elif not model and not word.startswith("$"):
             model = word
-    return _device(words, LETTER_TYPES[letter], words[1:3], model, parameters, location)
+    return _device(words, LETTER_TYPES[letter], words[1:3], model, values, location)
 
 
 def _modelled(words: Words, parameters: Parameters, location: SourceLocation) -> DeviceCard:

@@ -202,6 +202,16 @@ def _parsed(text: str) -> Node:
     return _Parser(text).whole()
 
 
+@lru_cache(maxsize=65536)
+def constant(text: str) -> float | None:
+    """Value of an expression that is one plain number, else `None`."""
+    try:
+        node = _parsed(unquoted(text))
+    except (ExpressionError, RecursionError):
+        return None
+    return node[1] if node[0] == "number" and isinstance(node[1], float) and math.isfinite(node[1]) else None
+
+
 def unquoted(text: str) -> str:
     """Expression text without the quotes or braces dialects put round it."""
     text = text.strip()

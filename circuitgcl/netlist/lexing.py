@@ -63,6 +63,7 @@ def tokens(text: str) -> list[str]:
 
 
 _PARAMETERS_KEYWORD = re.compile(r"\bparams?\s*:", re.I)
+_QUOTE = re.compile(r"""['"{]""")
 _QUOTED_OR_EQUALS = re.compile(rf"{_QUOTED}|=")
 
 
@@ -75,7 +76,9 @@ def split_parameters(text: str) -> tuple[str, str]:
     if keyword:
         head, before = split_parameters(text[: keyword.start()])
         return head, f"{before} {text[keyword.end() :]}"
-    position = next((match.start() for match in _QUOTED_OR_EQUALS.finditer(text) if match[0] == "="), -1)
+    position = text.find("=")
+    if position >= 0 and _QUOTE.search(text, 0, position):
+        position = next((match.start() for match in _QUOTED_OR_EQUALS.finditer(text) if match[0] == "="), -1)
     if position < 0:
         return text, ""
     head = text[:position].rstrip()

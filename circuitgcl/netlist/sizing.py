@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from circuitgcl.errors import NetlistError
-from circuitgcl.netlist.expressions import ExpressionError, Scope
+from circuitgcl.netlist.expressions import ExpressionError, Scope, constant
 from circuitgcl.netlist.records import HIERARCHY_SEPARATOR, DeviceCard, DeviceTable, InstanceCard
 from circuitgcl.schema import DeviceType
 
 IMPLAUSIBLE_LENGTH_M = 1e-3  # no device is drawn a millimetre long: such numbers are in micrometres
 
 _NUMBER_COLUMNS = ("width_m", "length_m", "fingers", "multiplier", "area_m2", "perimeter_m", "value")
+_SIZE_NAMES = frozenset(
+    {"w", "width", "l", "length", "nf", "nfin", "m", "mult", "ad", "as", "area", "pd", "ps"}
+    | {"pj", "perim", "perimeter"}
+)
 _DRAWN_TYPES = (DeviceType.NMOS, DeviceType.PMOS, DeviceType.RESISTOR, DeviceType.CAPACITOR)
 _VALUE_NAMES = {
     DeviceType.RESISTOR: ("r", "res", "value"),
@@ -47,23 +50,24 @@ def evaluate_parameter(
             ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    name: str
-    device_type: DeviceType
-    model: int
-    pins: int
-    numbers: tuple[float, ...]  # in the order of _NUMBER_COLUMNS
-
-
-@dataclass(slots=True)
 class CardTable:
-    """Evaluated device cards on their way into a `DeviceTable`."""
+    """Evaluated device cards on their way into a `DeviceTable`.
 
-    scale: float  # metres per drawn unit of W and L
-    rows: list[_Row] = field(default_factory=list)
-    models: dict[str, int] = field(default_factory=dict)
-    micrometre_cards: int = 0  # cards that gave W and L in micrometres without saying so
+    Args:
+        scale: metres per drawn unit of W and L.
+    """
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+        self.micrometre_cards = 0  # cards that gave W and L in micrometres without saying so
+        self._names: list[str] = []
+        self._types: list[DeviceType] = []
+        self._models: list[int] = []
+        self._pins: list[int] = []
+        self._numbers: list[tuple[float, ...]] = []  # in the order of _NUMBER_COLUMNS
+        self._multipliers: list[float] = []
+        self._model_index: dict[str, int] = {}
+        self._constant: dict[tuple[int, DeviceType], tuple[tuple[float, ...], bool]] = {}
 
     def add(
         self,
@@ -85,44 +89,68 @@ class CardTable:
         Raises:
             NetlistError: a parameter cannot be evaluated.
         """
+        # cards of the same parameter text share one mapping, which the netlist keeps alive
+        shared = id(card.parameters), device_type
+        known = self._constant.get(shared)
+        if known is None:
+            known, is_constant = self._evaluate(card, device_type, scope, path)
+            if is_constant:
+                self._constant[shared] = known
+        numbers, in_micrometres = known
+        self.micrometre_cards += in_micrometres
+        self._names.append(card.name)
+        self._types.append(device_type)
+        self._models.append(self._model_index.setdefault(card.model, len(self._model_index)))
+        self._pins.append(len(card.nodes))
+        self._numbers.append(numbers)
+        self._multipliers.append(multiplier)
+        return len(self._names) - 1
 
-        def parameter(*names: str) -> float:
-            for name in names:
-                if name in card.parameters:
-                    return evaluate_parameter(card.parameters[name], scope, card, path)
-            return math.nan
+    def _evaluate(
+        self, card: DeviceCard, device_type: DeviceType, scope: Scope, path: tuple[str, ...]
+    ) -> tuple[tuple[tuple[float, ...], bool], bool]:
+        """Numbers of a card, whether they were micrometres, and whether they are the same in every scope."""
+        value_names = _VALUE_NAMES.get(device_type, ())
+        given: dict[str, float] = {}
+        is_constant = True
+        for name, expression in card.parameters.items():
+            if name in _SIZE_NAMES or name in value_names:
+                number = constant(expression)
+                is_constant = is_constant and number is not None
+                given[name] = evaluate_parameter(expression, scope, card, path) if number is None else number
 
-        def total(first: str, second: str, *otherwise: str) -> float:
-            given = [value for value in (parameter(first), parameter(second)) if not math.isnan(value)]
-            return sum(given) if given else parameter(*otherwise)
+        def first(*names: str, otherwise: float = math.nan) -> float:
+            return next((given[name] for name in names if name in given), otherwise)
 
-        width, length = parameter("w", "width"), parameter(*_LENGTH_NAMES.get(device_type, ("l", "length")))
-        scale = self.scale
-        if scale == 1.0 and device_type in _DRAWN_TYPES and length >= IMPLAUSIBLE_LENGTH_M:
-            scale = 1e-6
-            self.micrometre_cards += 1
-        copies, fingers = parameter("m", "mult"), parameter("nf", "nfin")
+        def total(one: str, other: str, *names: str) -> float:
+            parts = [given[name] for name in (one, other) if name in given]
+            return sum(parts) if parts else first(*names)
+
+        length = first(*_LENGTH_NAMES.get(device_type, ("l", "length")))
+        is_drawn = device_type in _DRAWN_TYPES
+        in_micrometres = self.scale == 1.0 and is_drawn and length >= IMPLAUSIBLE_LENGTH_M
+        scale = 1e-6 if in_micrometres else self.scale
         numbers = (
-            width * scale,
+            first("w", "width") * scale,
             length * scale,
-            1.0 if math.isnan(fingers) else max(fingers, 1.0),
-            multiplier * (1.0 if math.isnan(copies) else copies),
+            max(first("nf", "nfin", otherwise=1.0), 1.0),
+            first("m", "mult", otherwise=1.0),
             total("ad", "as", "area") * scale * scale,
             total("pd", "ps", "pj", "perim", "perimeter") * scale,
-            parameter(*_VALUE_NAMES.get(device_type, ())),
+            first(*value_names),
         )
-        model = self.models.setdefault(card.model, len(self.models))
-        self.rows.append(_Row(card.name, device_type, model, len(card.nodes), numbers))
-        return len(self.rows) - 1
+        return (numbers, in_micrometres), is_constant
 
     def table(self) -> DeviceTable:
         """Everything added so far."""
-        columns = np.array([row.numbers for row in self.rows], np.float64).reshape(-1, len(_NUMBER_COLUMNS)).T
+        numbers = np.array(self._numbers, np.float64).reshape(-1, len(_NUMBER_COLUMNS))
+        columns = dict(zip(_NUMBER_COLUMNS, np.ascontiguousarray(numbers.T), strict=True))
+        columns["multiplier"] = columns["multiplier"] * self._multipliers
         return DeviceTable(
-            device_type=np.array([row.device_type for row in self.rows], np.int8),
-            model=np.array([row.model for row in self.rows], np.int32),
-            model_names=tuple(self.models),
-            name=tuple(row.name for row in self.rows),
-            pins=np.array([row.pins for row in self.rows], np.int32),
-            **dict(zip(_NUMBER_COLUMNS, columns, strict=True)),
+            device_type=np.array(self._types, np.int8),
+            model=np.array(self._models, np.int32),
+            model_names=tuple(self._model_index),
+            name=tuple(self._names),
+            pins=np.array(self._pins, np.int32),
+            **columns,
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +122,11 @@ def test_home_is_expanded(write_deck: WriteDeck, monkeypatch: pytest.MonkeyPatch
     write_deck("R2 a b 1\n", "home/b.sp")
     netlist = read_netlist(write_deck("* t\n.include ~/b.sp\n"))
     assert [card.name for card in netlist.main.devices] == ["R2"]
+
+
+def test_a_netlist_survives_pickling(write_deck: WriteDeck) -> None:
+    netlist = read_netlist(write_deck(DECK))
+    assert pickle.loads(pickle.dumps(netlist)) == netlist
 
 
 def test_text_has_single_line_feeds(write_deck: WriteDeck) -> None:
