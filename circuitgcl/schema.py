@@ -68,7 +68,7 @@ _DIODE_ROLES = (PinRole.ANODE, PinRole.CATHODE, PinRole.BULK)
 def pin_roles(device_type: DeviceType, pins: int) -> tuple[PinRole, ...]:
     """Roles of a device's terminals in SPICE order; pins beyond the known ones are `OTHER`."""
     if device_type.is_mos or device_type is DeviceType.JFET:
-        known = _MOS_ROLES
+        known: tuple[PinRole, ...] = _MOS_ROLES
     elif device_type.is_bipolar:
         known = _BIPOLAR_ROLES
     elif device_type is DeviceType.DIODE:

@@ -16,7 +16,7 @@ from circuitgcl.netlist.records import FlatCircuit
 
 
 def read_timed(path: str | Path, top: str | None = None) -> tuple[FlatCircuit, dict[str, Any]]:
-    """Read and flatten a netlist, and describe it in the stable form of `circuitgcl inspect` (rails left out).
+    """Read and flatten a netlist, and describe it as `circuitgcl inspect` does, rails left out.
 
     Raises:
         NetlistError: the netlist cannot be read or flattened.
