@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from circuitgcl.models.memory import ContextMemory
+from circuitgcl.models.scaling import FLOOR_FF
 
 
 class MemoryTarget(StrEnum):
@@ -33,7 +34,7 @@ class MemoryConfig:
     ridge: float = 0.3  # penalty per squared offset, in units of one labelled pair
     steps: int = 400
     learning_rate: float = 0.1
-    floor_ff: float = 2e-3  # below this an extracted value counts as nothing
+    floor_ff: float = FLOOR_FF
     censored_weight: float = (
         0.03  # of a pair or net without capacitance, when the estimate is above the floor
     )

@@ -16,12 +16,12 @@ from torch.utils.data import DataLoader
 from circuitgcl.data import Design
 from circuitgcl.data.tensors import DesignTensors, design_tensors
 from circuitgcl.errors import DataError
-from circuitgcl.finetuning.tasks import FLOOR_FF
 from circuitgcl.finetuning.training import FinetuneConfig, FinetuneModule, fit_memories, fit_scales
 from circuitgcl.models.capacitance import CapacitanceModel
 from circuitgcl.models.checkpoint import DISTANT_SOURCE, EncoderCheckpoint, ModelCheckpoint, save_model
 from circuitgcl.models.error_law import ErrorLaw
 from circuitgcl.models.memory import Source
+from circuitgcl.models.scaling import FLOOR_FF
 from circuitgcl.runs import RunFolder
 
 log = logging.getLogger(__name__)
@@ -146,6 +146,7 @@ def _trained(
     loader: DataLoader[DesignTensors] = DataLoader(rows, shuffle=True, collate_fn=_single)
     run.fit(run.trainer(max_epochs=config.max_epochs, **options), module, loader)
     model.cpu().eval()
+    module.set_label_laws()
     salt = int(np.random.default_rng(config.seed).integers(1, 2**62))
     fit_memories(model, primary, config.memory, salt=salt)
     return model
@@ -182,7 +183,7 @@ class _Residuals:
     def _add(
         rows: list[np.ndarray[Any, Any]], estimate: torch.Tensor, truth: torch.Tensor, source: torch.Tensor
     ) -> None:
-        present = truth > 5 * FLOOR_FF  # intervals are for what designers look at
+        present = truth > 2 * FLOOR_FF  # intervals are for what designers look at
         residual = torch.log10(truth[present]) - estimate[present] / np.log(10.0)
         rows.append(torch.stack([residual.double(), source[present].double()]).numpy())
 

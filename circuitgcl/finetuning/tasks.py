@@ -17,12 +17,11 @@ from torch import Tensor, nn
 from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.losses import BalancedMSE, BalancedMSEKind, BalancedSoftmax, fit_label_mixture
 from circuitgcl.models.capacitance import CouplingOutputs, LoadOutputs
-from circuitgcl.models.scaling import CLASS_COUNT, TargetScale
+from circuitgcl.models.label_shift import COMPONENTS
+from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, TargetScale
 
-FLOOR_FF = 2e-3
 DECADE = math.log(10.0)
 INITIAL_NOISE_DECADES = 0.3
-MIXTURE_COMPONENTS = 8
 
 
 class RegressionLoss(StrEnum):
@@ -49,7 +48,7 @@ class CapacitanceRegression(nn.Module):
         self.balanced: BalancedMSE | None = None
         if kind in (RegressionLoss.GAI, RegressionLoss.BMC):
             decades = np.log10(labels_ff[labels_ff > FLOOR_FF].astype(np.float64))
-            mixture = fit_label_mixture(decades, MIXTURE_COMPONENTS) if kind is RegressionLoss.GAI else None
+            mixture = fit_label_mixture(decades, COMPONENTS) if kind is RegressionLoss.GAI else None
             self.balanced = BalancedMSE(
                 BalancedMSEKind(kind.value), initial_noise_scale=INITIAL_NOISE_DECADES, prior=mixture
             )

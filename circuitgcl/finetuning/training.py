@@ -13,9 +13,10 @@ from torch import Tensor
 from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.finetuning.memory_fitting import MemoryConfig, MemoryEvidence, MemoryTarget, fit_memory
 from circuitgcl.finetuning.tasks import CapacitanceRegression, CouplingTask, LoadTask, RegressionLoss
+from circuitgcl.losses import BalancedMSEKind
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.memory import ContextMemory
-from circuitgcl.models.scaling import TARGET_SCALES
+from circuitgcl.models.scaling import TargetScale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ class FinetuneModule(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.model, self.config = model, config
-        scale = TARGET_SCALES[model.config.target_scale]
+        scale = TargetScale.named(model.config.target_scale)
         kind, censored = config.loss, config.censored_weight
         self.coupling_task = CouplingTask(designs, kind, censored)
         self.load_task = LoadTask(designs, scale, kind, censored)
@@ -88,6 +89,13 @@ class FinetuneModule(lightning.LightningModule):
             loss = loss + self.distant_task(distant, labels.distant_ff)
         self.log("loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
         return loss
+
+    def set_label_laws(self) -> None:
+        """Hand the training label laws to the model, which needs them to leave the balanced scale again."""
+        for task, law in ((self.coupling_task, self.model.coupling_law), (self.load_task, self.model.load_law)):
+            balanced = task.regression.balanced
+            if balanced is not None and balanced.kind is BalancedMSEKind.GAI:
+                law.set(balanced.places, balanced.variances, balanced.weights, balanced.noise_scale.detach())
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the file free of anything but tensors and numbers."""

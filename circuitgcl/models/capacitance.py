@@ -12,6 +12,7 @@ of known contexts. Every combination of the two sides is symmetric, hence C(a,b)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -21,11 +22,15 @@ from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.graph.features import NET_FEATURES
 from circuitgcl.graph.terminals import PAIR_FEATURES, TERMINAL_FEATURES
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+from circuitgcl.models.label_shift import LabelLaw
 from circuitgcl.models.memory import ContextMemory, Source
-from circuitgcl.models.scaling import CLASS_COUNT, Standardiser
+from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, Standardiser
 
 LOG_RANGE = (-14.0, 7.0)  # natural logarithm of femtofarad a single context may contribute
 HAZARD_RANGE = (-12.0, 4.0)
+DISTANT_RANGE = (-6.0, 1.5)  # nets that meet nowhere are far apart, or strangers
+LOWEST_LABEL_DECADES = math.log10(FLOOR_FF)
+DECADE = math.log(10.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +124,8 @@ class CapacitanceModel(nn.Module):
         self.coupling_memory = ContextMemory()
         self.existence_memory = ContextMemory()
         self.load_memory = ContextMemory()
+        self.coupling_law = LabelLaw()
+        self.load_law = LabelLaw()
         # near a small cell's coupling and load
         _start_at(self.context_head, -3.5, -1.0)
         _start_at(self.load_head, -2.0)
@@ -140,7 +147,7 @@ class CapacitanceModel(nn.Module):
         inputs = torch.cat([self.pair_scale(design.context_features), symmetric(a, b)], dim=1)
         weight, hazard = self.context_head(inputs).unbind(dim=1)
         return ContextOutputs(
-            weight=weight.clamp(*LOG_RANGE),
+            weight=self._natural_weight(weight.clamp(*LOG_RANGE)),
             hazard=hazard.clamp(*HAZARD_RANGE),
             load=self.load_head(terminal).squeeze(1).clamp(*LOG_RANGE),
         )
@@ -164,10 +171,12 @@ class CapacitanceModel(nn.Module):
         value, source = self.load_memory(outputs.load, design.terminal_exact, design.terminal_structural)
         nets, occurrence = len(design.net_features), design.occurrence_terminal
         farad_log = log_sum_by(design.occurrence_net, value[occurrence], nets)
+        main = _main_source(design.occurrence_net, value[occurrence], source[occurrence], nets)
+        farad_log = self._natural_load(farad_log, main)
         inputs = torch.cat([self._nets(design, embedding), farad_log.unsqueeze(1)], dim=1)
         return LoadOutputs(
             farad_log=farad_log,
-            source=_main_source(design.occurrence_net, value[occurrence], source[occurrence], nets),
+            source=main,
             class_logits=self.class_head(inputs),
         )
 
@@ -175,7 +184,22 @@ class CapacitanceModel(nn.Module):
         """Coupling of pairs without any context, should it exist: [L] natural logarithm of femtofarad."""
         nets = torch.cat([self._nets(design, embedding), load_log.detach().unsqueeze(1)], dim=1)
         value: Tensor = self.distant_head(symmetric(nets[pair[:, 0]], nets[pair[:, 1]])).squeeze(1)
-        return value.clamp(*LOG_RANGE)
+        low, high = DISTANT_RANGE
+        return low + (high - low) * torch.sigmoid(value)  # a hard limit would stop the gradient
+
+    def _natural_weight(self, weight: Tensor) -> Tensor:
+        """Context weights under the natural label law; contexts below all labels stay as small as they are."""
+        if self.training:
+            return weight
+        decades = weight / DECADE
+        natural = self.coupling_law(decades).clamp(min=LOWEST_LABEL_DECADES)
+        return torch.where(decades > LOWEST_LABEL_DECADES, natural * DECADE, weight)
+
+    def _natural_load(self, farad_log: Tensor, source: Tensor) -> Tensor:
+        """Loads that the network estimates, under the natural label law; remembered ones follow it already."""
+        if self.training:
+            return farad_log
+        return torch.where(source == int(Source.NETWORK), self.load_law(farad_log / DECADE) * DECADE, farad_log)
 
     def _nets(self, design: DesignTensors, embedding: Tensor) -> Tensor:
         return torch.cat([self.net_scale(design.net_features), self.embedding_scale(embedding)], dim=1)

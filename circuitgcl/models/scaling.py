@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from circuitgcl.errors import ConfigError
 
 CLASS_COUNT = 5
+FLOOR_FF = 5e-3  # femtofarad; an extracted value below counts as nothing there
 
 
 @dataclass(frozen=True, kw_only=True)
