@@ -1,6 +1,7 @@
 """Layout parasitics from the schematic netlist alone.
 
-The names below are loaded when first asked for, so that reading netlists and `circuitgcl --help` need no torch.
+The names below are loaded when first asked for, so that reading netlists and `circuitgcl --help` need no
+torch.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Heavy imports stay inside the commands, so that `--help` and `inspect` answer wi
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -14,26 +15,49 @@ from typing import Annotated, Any
 
 import typer
 
+from circuitgcl.cli.options import (
+    Config,
+    Device,
+    MinCap,
+    Model,
+    Netlists,
+    Output,
+    Rails,
+    RunOutput,
+    Settings,
+    Top,
+    check_device,
+    expanded,
+    farad,
+    globs,
+    settings_of,
+)
 from circuitgcl.errors import CircuitGCLError, InputError
 
 app = typer.Typer(
     help="Estimate the layout parasitics of analog and mixed-signal circuits from the SPICE netlist alone.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-Netlists = Annotated[list[str], typer.Argument(metavar="NETLIST...", help="SPICE netlists, plain or gzip'd.")]
-Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the result here.")]
-RunOutput = Annotated[Path, typer.Option("-o", "--output", metavar="RUN", help="Run folder.")]
-Top = Annotated[str | None, typer.Option("--top", metavar="CELL", help="Top subcircuit.")]
-Rails = Annotated[str, typer.Option("--rails", metavar="GLOBS", help="Rail names, as 'vdd*,gnd'.")]
-Model = Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="Model to use.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-MinCap = Annotated[str, typer.Option("--min-cap", metavar="FARAD", help="Smallest coupling that counts.")]
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting.")]
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        import circuitgcl
+
+        typer.echo(f"circuitgcl {circuitgcl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -41,15 +65,23 @@ def estimate(
     netlists: Netlists,
     output: Output = None,
     top: Top = None,
-    rails: Rails = "",
+    rails: Rails = None,
     model: Model = "bundled",
     device: Device = "auto",
-    min_cap: MinCap = "0.01f",
+    min_cap: MinCap = None,
     top_couplings: Annotated[int, typer.Option("--top-couplings", min=0, help="Couplings to print.")] = 20,
-    include: Annotated[str, typer.Option("--include", metavar="GLOB", help="Nets to list.")] = "*",
-    exclude: Annotated[str, typer.Option("--exclude", metavar="GLOB", help="Nets not to list.")] = "",
-    bound: Annotated[str, typer.Option("--bound", help="mean, p10 or p90.")] = "mean",
-    scale: Annotated[float, typer.Option("--scale", help="Factor on every capacitance.")] = 1.0,
+    include: Annotated[
+        str | None, typer.Option("--include", metavar="GLOBS", help="Nets to list, as 'out*,bl[3]'.")
+    ] = None,
+    exclude: Annotated[
+        str | None, typer.Option("--exclude", metavar="GLOBS", help="Nets not to list.")
+    ] = None,
+    bound: Annotated[
+        str | None, typer.Option("--bound", help="mean, p10 or p90.", show_default="mean")
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option("--scale", help="Factor on every capacitance.", show_default="1.0")
+    ] = None,
     config: Config = None,
     settings: Settings = None,
 ) -> None:
@@ -57,53 +89,58 @@ def estimate(
     from rich.console import Console
 
     from circuitgcl.config import load_config
-    from circuitgcl.reporting.tables import check_output
+    from circuitgcl.files import check_output
+    from circuitgcl.reporting.tables import FORMATS, write_estimates
 
     if output is not None:
-        check_output(output)
-    paths = _expanded(netlists)
-    _check_device(device)
+        check_output(output, FORMATS)
+    paths = expanded(netlists)
+    check_device(device)
     flags = {
-        "min_cap_farad": (_farad(min_cap, "--min-cap"), min_cap != "0.01f"),
-        "include": (include, include != "*"),
-        "exclude": (exclude, bool(exclude)),
-        "bound": (bound, bound != "mean"),
-        "scale": (scale, scale != 1.0),
-        "graph.rails": (rails, bool(rails)),
+        "min_cap_farad": farad(min_cap, "--min-cap"),
+        "include": include,
+        "exclude": exclude,
+        "bound": bound,
+        "scale": scale,
+        "graph.rails": ",".join(globs(rails)),
     }
-    given = [f"{key}={value}" for key, (value, is_given) in flags.items() if is_given]
     with _status("loading the model"):
         from circuitgcl.estimation import EstimateConfig, Estimator
-        from circuitgcl.reporting.tables import write_estimates
         from circuitgcl.reporting.terminal import print_estimate
 
-        resolved = load_config(EstimateConfig, config, [*given, *(settings or ())])
+        resolved = load_config(EstimateConfig, config, [*settings_of(flags), *(settings or ())])
         estimator = Estimator.from_pretrained(model, device)
     console = Console()
     estimates = []
-    for path in paths:
-        with _status(f"estimating {path.name}"):
+    for number, path in enumerate(paths, 1):
+        with _status(f"estimating {path.name} ({number} of {len(paths)})"):
             estimates.append(estimator.estimate(path, top=top, config=resolved))
         print_estimate(console, estimates[-1], couplings=top_couplings)
     if output is not None:
         for written in write_estimates(estimates, output):
-            console.print(f"wrote {written}", highlight=False, soft_wrap=True)
+            console.print(f"wrote {written}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
 def inspect(
-    netlist: Annotated[Path, typer.Argument()], output: Output = None, top: Top = None, rails: Rails = ""
+    netlist: Annotated[Path, typer.Argument(help="A SPICE netlist, plain or gzip'd.")],
+    output: Output = None,
+    top: Top = None,
+    rails: Rails = None,
 ) -> None:
     """Show what a netlist contains and how it was understood."""
     from rich.console import Console
 
-    from circuitgcl.files import write_atomically
+    from circuitgcl.files import check_output, write_atomically
     from circuitgcl.graph.rails import RailKind, recognise_rails
     from circuitgcl.netlist.inspection import read_timed
     from circuitgcl.reporting.inspection import print_inspection
 
-    circuit, found = read_timed(netlist, top)
-    kinds = recognise_rails(circuit, _globs(rails))
+    if output is not None:
+        check_output(output, (".json",))
+    with _status(f"reading {netlist.name}"):
+        circuit, found = read_timed(netlist, top)
+    kinds = recognise_rails(circuit, globs(rails))
     chosen = kinds.nonzero()[0].tolist()
     names = circuit.net_names(chosen)
     found["rails"] = [
@@ -130,8 +167,8 @@ def pretrain(
     from circuitgcl.pretraining import pretrain as run_pretrain
 
     resolved = load_config(PretrainConfig, config, settings or ())
-    _check_device(device)
-    graphs = [load_design(DesignFiles(name=p.stem, schematic=p)).graph for p in _expanded(netlists)]
+    check_device(device)
+    graphs = [load_design(DesignFiles(name=p.stem, schematic=p)).graph for p in expanded(netlists)]
     checkpoint = run_pretrain(graphs, resolved, folder=output, accelerator=device, progress=_interactive())
     typer.echo(f"wrote {output}: " + ", ".join(f"{k} {v:.3g}" for k, v in checkpoint.metrics.items()))
 
@@ -144,8 +181,8 @@ def finetune(
         Path | None, typer.Option("--encoder", metavar="RUN", help="Pretrained encoder.")
     ] = None,
     skip: Annotated[
-        str, typer.Option("--skip", metavar="GLOBS", help="Designs to leave out, as 'a*,b'.")
-    ] = "",
+        str | None, typer.Option("--skip", metavar="GLOBS", help="Designs to leave out, as 'a*,b'.")
+    ] = None,
     name: Annotated[str, typer.Option("--name", help="Name of the model.")] = "custom",
     version: Annotated[str, typer.Option("--version", help="Version of the model.")] = "1",
     device: Device = "auto",
@@ -161,10 +198,10 @@ def finetune(
     from circuitgcl.models.checkpoint import load_encoder
 
     resolved = load_config(FinetuneConfig, config, settings or ())
-    _check_device(device)
+    check_device(device)
     pretrained = None if encoder is None else load_encoder(encoder)
     with _status("reading the designs"):
-        designs = [load_design(files) for files in without(read_manifest(manifest), _globs(skip))]
+        designs = [load_design(files) for files in without(read_manifest(manifest), globs(skip))]
     run_finetune(
         designs,
         resolved,
@@ -184,85 +221,59 @@ def evaluate(
         list[Path], typer.Argument(metavar="SCHEMATIC EXTRACTED | MANIFEST", help="What to score.")
     ],
     output: Output = None,
+    top: Top = None,
+    rails: Rails = None,
     model: Model = "bundled",
     device: Device = "auto",
-    min_cap: MinCap = "0.01f",
+    min_cap: MinCap = None,
     only: Annotated[
-        str, typer.Option("--only", metavar="GLOBS", help="Designs of the manifest to score.")
-    ] = "",
+        str | None, typer.Option("--only", metavar="GLOBS", help="Designs of the manifest to score.")
+    ] = None,
+    config: Config = None,
+    settings: Settings = None,
 ) -> None:
     """Score a model against extracted layouts."""
     from rich.console import Console
 
-    from circuitgcl.data import DesignFiles, load_design, read_manifest
-    from circuitgcl.data.designs import chosen
+    from circuitgcl.config import load_config
+    from circuitgcl.data.designs import load_design
+    from circuitgcl.files import check_output, write_atomically
 
-    if len(designs) > 2:
-        raise InputError(f"{len(designs)} files given; expected SCHEMATIC EXTRACTED, or one MANIFEST.toml")
-    _check_device(device)
-    threshold = _farad(min_cap, "--min-cap")
-    if len(designs) == 1:
-        files = chosen(read_manifest(designs[0]), _globs(only))
-    else:
-        name = designs[0].name.split(".")[0]
-        files = (DesignFiles(name=name, schematic=designs[0], extracted=designs[1]),)
-    with _status("evaluating"):
+    if output is not None:
+        check_output(output, (".json",))
+    check_device(device)
+    flags = {"min_cap_farad": farad(min_cap, "--min-cap"), "graph.rails": ",".join(globs(rails))}
+    files = _designs_to_score(designs, globs(only))
+    with _status("loading the model"):
         from circuitgcl.estimation import Predictor
-        from circuitgcl.evaluation import evaluate_all
+        from circuitgcl.evaluation import EvaluateConfig, evaluate_all
         from circuitgcl.models.checkpoint import load_model
         from circuitgcl.reporting.terminal import print_metrics
 
+        resolved = load_config(EvaluateConfig, config, [*settings_of(flags), *(settings or ())])
         predictor = Predictor(load_model(model), device)
-        metrics = evaluate_all(predictor, [load_design(f) for f in files], min_cap_farad=threshold)
+    with _status(f"evaluating {len(files)} design{'s'[: len(files) > 1]}"):
+        loaded = (load_design(file, top=top, rails=resolved.graph.rails) for file in files)
+        metrics = evaluate_all(predictor, loaded, min_cap_farad=resolved.min_cap_farad)
     print_metrics(Console(), metrics)
     if output is not None:
-        from circuitgcl.files import write_atomically
-
         content: Any = metrics[0] if len(metrics) == 1 else metrics
         write_atomically(output, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
-def _expanded(patterns: list[str]) -> list[Path]:
-    """Files of paths and glob patterns, in order."""
-    found: list[Path] = []
-    for pattern in patterns:
-        if any(character in pattern for character in "*?[") and not Path(pattern).exists():
-            root = Path(pattern).anchor
-            matches = sorted(Path(root or ".").glob(pattern[len(root) :]))
-            if not matches:
-                raise InputError(f"no file matches {pattern!r}")
-            found.extend(match for match in matches if match.is_file())
-        else:
-            found.append(Path(pattern))
-    return found
+def _designs_to_score(paths: list[Path], only: tuple[str, ...]) -> tuple[Any, ...]:
+    """`DesignFiles` of a schematic and its extraction, or of a manifest."""
+    from circuitgcl.data.designs import DesignFiles, chosen, read_manifest
+    from circuitgcl.netlist.reading import design_name
 
-
-def _globs(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _farad(text: str, option: str) -> float:
-    from circuitgcl.units import parse_number
-
-    try:
-        value = parse_number(text)
-    except ValueError:
-        value = 0.0
-    if value <= 0:
+    if len(paths) == 2:
+        return (DesignFiles(name=design_name(paths[0]), schematic=paths[0], extracted=paths[1]),)
+    if len(paths) > 2 or paths[0].suffix.lower() != ".toml":
         raise InputError(
-            f"{option} {text!r} is no positive capacitance; expected a number such as 0.01f or 1e-17"
+            f"{len(paths)} file{'s'[: len(paths) > 1]} given; "
+            "expected SCHEMATIC EXTRACTED, or one MANIFEST.toml"
         )
-    return value
-
-
-def _check_device(device: str) -> None:
-    if device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"--device {device!r} is unknown; known: auto, cpu, cuda")
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise InputError("--device cuda: no CUDA device is available; use --device cpu")
+    return chosen(read_manifest(paths[0]), only)
 
 
 def _interactive() -> bool:
@@ -278,13 +289,28 @@ def _status(text: str) -> Iterator[None]:
         yield
 
 
+# typer either depends on click or carries a copy of it; its usage errors share a base only there
+_UsageError: Any = typer.BadParameter.__base__
+
+
 def run() -> None:
     """Entry point: an error a user can mend is one line and exit code 2; a bug keeps its traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character is no reason to fail
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], prog_name="circuitgcl", standalone_mode=False)
     except CircuitGCLError as error:
-        typer.echo("circuitgcl: " + " ".join(str(error).split()), err=True)
-        sys.exit(2)
+        code = _complain("circuitgcl", str(error))
+    except _UsageError as error:
+        place = error.ctx.command_path if error.ctx else "circuitgcl"
+        code = _complain(place, f"{error.format_message().rstrip('. ')}. See {place} --help.")
+    sys.exit(code)
+
+
+def _complain(place: str, message: str) -> int:
+    typer.echo(f"{place}: {' '.join(message.split())}", err=True)
+    return 2
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Estimation: a trained model applied to bare netlists."""
 
-from circuitgcl.estimation.estimator import Bound, Estimate, EstimateConfig, Estimator
+from circuitgcl.estimation.estimator import Bound, Estimate, EstimateConfig, Estimator, GraphConfig
 from circuitgcl.estimation.predicting import Prediction, Predictor
 
-__all__ = ["Bound", "Estimate", "EstimateConfig", "Estimator", "Prediction", "Predictor"]
+__all__ = ["Bound", "Estimate", "EstimateConfig", "Estimator", "GraphConfig", "Prediction", "Predictor"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,15 +13,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from circuitgcl.data.tensors import design_tensors
 from circuitgcl.errors import ConfigError
-from circuitgcl.estimation.predicting import Prediction, Predictor, Quantity
+from circuitgcl.estimation.predicting import FloatArray, Prediction, Predictor, Quantity
 from circuitgcl.graph import CircuitGraph, RailKind, build_graph
 from circuitgcl.models.checkpoint import ModelCheckpoint, load_model
 from circuitgcl.models.memory import Source
 from circuitgcl.netlist import FlatCircuit, Netlist, flatten, read_netlist
+from circuitgcl.netlist.reading import design_name
 from circuitgcl.schema import DeviceType
+
+NameArray = NDArray[np.object_]
+BoolArray = NDArray[np.bool_]
 
 SCHEMA = 1
 SOURCE_NAMES = (*(source.name.lower() for source in Source), "distant")
@@ -50,8 +56,8 @@ class EstimateConfig:
     min_probability: float = 0.1  # nor are candidates less likely than this to couple above `min_cap_farad`
     bound: Bound = Bound.MEAN
     scale: float = 1.0  # factor on every capacitance
-    include: str = "*"  # glob pattern of the nets to list
-    exclude: str = ""
+    include: str = "*"  # nets to list: glob patterns separated by commas, any case
+    exclude: str = ""  # nets not to list, neither alone nor in a pair
 
     def __post_init__(self) -> None:
         if not (self.min_cap_farad > 0 and math.isfinite(self.min_cap_farad)):
@@ -130,10 +136,10 @@ class Estimator:
         graph = build_graph(circuit, rails=config.graph.rails)
         prediction, _ = self.predictor.predict(design_tensors(graph), config.min_cap_farad / config.scale)
         names = np.array(circuit.net_names(), dtype=object)
-        shown = np.array([_is_chosen(name, config) for name in names])
-        expected = _expected_coupling(prediction, len(names)) * config.scale
+        included, excluded = matching(names, config.include), matching(names, config.exclude)
+        shown = included & ~excluded
         return Estimate(
-            design=Path(circuit.path).name.split(".")[0],
+            design=design_name(Path(circuit.path)),
             top=circuit.name,
             technology=technology_guess(graph),
             model={
@@ -141,10 +147,10 @@ class Estimator:
                 "version": self.checkpoint.version,
                 "trained_on": list(self.checkpoint.trained_on),
             },
-            summary=_summary(graph, prediction),
-            nets=_net_table(graph, prediction, names, shown, expected, self.checkpoint, config),
-            couplings=_coupling_table(prediction, names, shown, config),
-            warnings=circuit.warnings,
+            summary=_summary(graph, prediction, self.checkpoint, config),
+            nets=_net_table(graph, prediction, names, shown, self.checkpoint, config),
+            couplings=_coupling_table(prediction, names, included, excluded, config),
+            warnings=(*circuit.warnings, *_idle_patterns(graph, shown, config)),
         )
 
 
@@ -154,32 +160,52 @@ def _flat(netlist: str | Path | Netlist | FlatCircuit, top: str | None) -> FlatC
     return flatten(netlist if isinstance(netlist, Netlist) else read_netlist(netlist), top)
 
 
-def _is_chosen(name: str, config: EstimateConfig) -> bool:
-    return fnmatch.fnmatchcase(name, config.include) and not fnmatch.fnmatchcase(name, config.exclude)
+def matching(names: NameArray, patterns: str) -> BoolArray:
+    """Which of [N] names match one of the comma-separated patterns.
+
+    `*` and `?` are wildcards, case does not matter, and brackets stand for themselves: `bl[3]` is one bit of
+    a bus.
+    """
+    parts = [part.strip().replace("[", "[[]").casefold() for part in patterns.split(",") if part.strip()]
+    rules = [re.compile(fnmatch.translate(part)) for part in parts]
+    return np.array([any(rule.match(name.casefold()) for rule in rules) for name in names], dtype=bool)
 
 
-def _bounded(quantity: Quantity, config: EstimateConfig) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _idle_patterns(graph: CircuitGraph, shown: BoolArray, config: EstimateConfig) -> list[str]:
+    """What the user should know when patterns catch nothing: they are easily mistyped."""
+    found = []
+    if not shown[graph.signal_nets].any():
+        chosen = f"include {config.include!r}" + (
+            f" and exclude {config.exclude!r}" if config.exclude else ""
+        )
+        found.append(f"{chosen} leave none of the {len(graph.signal_nets)} signal nets to list")
+    if config.graph.rails and not graph.rails.any():
+        found.append(f"rails {','.join(config.graph.rails)!r} match no net of the top cell: there is no rail")
+    return found
+
+
+def _bounded(quantity: Quantity, config: EstimateConfig) -> FloatArray:
     chosen = {Bound.MEAN: quantity.farad, Bound.P10: quantity.lo_farad, Bound.P90: quantity.hi_farad}
     return chosen[config.bound] * config.scale
 
 
-def _expected_coupling(prediction: Prediction, nets: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _expected_coupling(prediction: Prediction, nets: int, config: EstimateConfig) -> FloatArray:
     """Expected coupling of every net to all other signal nets, [N]: each pair by its probability."""
-    expected = prediction.probability * prediction.coupling.farad
+    expected = prediction.probability * _bounded(prediction.coupling, config)
     return np.bincount(prediction.pair.T.ravel(), np.tile(expected, 2), nets).astype(np.float64)
 
 
 def _net_table(
     graph: CircuitGraph,
     prediction: Prediction,
-    names: np.ndarray[tuple[int], np.dtype[np.object_]],
-    shown: np.ndarray[tuple[int], np.dtype[np.bool_]],
-    expected: np.ndarray[tuple[int], np.dtype[np.float64]],
+    names: NameArray,
+    shown: BoolArray,
     checkpoint: ModelCheckpoint,
     config: EstimateConfig,
 ) -> pd.DataFrame:
     rows = graph.signal_nets[shown[graph.signal_nets]]
     ground = _bounded(prediction.load, config)[rows]
+    coupled = _expected_coupling(prediction, len(names), config)[rows]
     classes = checkpoint.target_scale.classes(prediction.load.farad[rows])
     table = pd.DataFrame(
         {
@@ -189,8 +215,8 @@ def _net_table(
             "cap_ground_hi_farad": prediction.load.hi_farad[rows] * config.scale,
             "cap_ground_class": classes,
             "cap_ground_class_probability": prediction.class_probability[rows, classes],
-            "cap_coupling_farad": expected[rows],
-            "cap_total_farad": ground + expected[rows],
+            "cap_coupling_farad": coupled,
+            "cap_total_farad": ground + coupled,
             "source": np.array(SOURCE_NAMES, dtype=object)[prediction.load.source[rows]],
         }
     )
@@ -199,15 +225,17 @@ def _net_table(
 
 def _coupling_table(
     prediction: Prediction,
-    names: np.ndarray[tuple[int], np.dtype[np.object_]],
-    shown: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    names: NameArray,
+    included: BoolArray,
+    excluded: BoolArray,
     config: EstimateConfig,
 ) -> pd.DataFrame:
     farad = _bounded(prediction.coupling, config)
     listed = (
         (farad >= config.min_cap_farad)
         & (prediction.probability >= config.min_probability)
-        & shown[prediction.pair].any(axis=1)
+        & included[prediction.pair].any(axis=1)
+        & ~excluded[prediction.pair].any(axis=1)
     )
     pair, coupling = prediction.pair[listed], prediction.coupling
     table = pd.DataFrame(
@@ -225,7 +253,9 @@ def _coupling_table(
     return table.iloc[order].reset_index(drop=True)
 
 
-def _summary(graph: CircuitGraph, prediction: Prediction) -> dict[str, Any]:
+def _summary(
+    graph: CircuitGraph, prediction: Prediction, checkpoint: ModelCheckpoint, config: EstimateConfig
+) -> dict[str, Any]:
     circuit = graph.circuit
     kinds, counts = np.unique(circuit.table.device_type[circuit.device_card], return_counts=True)
     names = circuit.net_names(np.flatnonzero(graph.rails).tolist())
@@ -247,6 +277,10 @@ def _summary(graph: CircuitGraph, prediction: Prediction) -> dict[str, Any]:
         "candidate_pairs": len(prediction.pair),
         "nets_from_memory": int(from_memory.sum()),
         "skipped_cards": skipped,
+        "ground_class_cuts_farad": checkpoint.target_scale.cuts_farad,
+        "min_cap_farad": config.min_cap_farad,
+        "bound": config.bound.value,
+        "scale": config.scale,
     }
 
 

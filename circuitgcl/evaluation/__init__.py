@@ -1,5 +1,5 @@
 """Evaluation: estimates against extraction, by the strict protocol."""
 
-from circuitgcl.evaluation.evaluating import evaluate, evaluate_all
+from circuitgcl.evaluation.evaluating import EvaluateConfig, evaluate, evaluate_all
 
-__all__ = ["evaluate", "evaluate_all"]
+__all__ = ["EvaluateConfig", "evaluate", "evaluate_all"]

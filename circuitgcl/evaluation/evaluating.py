@@ -6,8 +6,9 @@ matched signal net with extracted load.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 
 from circuitgcl.data import Design, Labels
 from circuitgcl.data.tensors import design_tensors
-from circuitgcl.errors import DataError
-from circuitgcl.estimation import Predictor
+from circuitgcl.errors import ConfigError, DataError
+from circuitgcl.estimation import GraphConfig, Predictor
 from circuitgcl.estimation.estimator import SOURCE_NAMES
 from circuitgcl.estimation.predicting import COVERAGE, DistantPairs, Prediction, Quantity
 from circuitgcl.evaluation.scores import (
@@ -30,9 +31,24 @@ from circuitgcl.evaluation.scores import (
 
 MIN_LOAD_FARAD = 1e-17
 PAIR_FACTORS = {"within_x1_5": 1.5, "within_x2": 2.0}
+RANK_EXPONENT = 0.5  # between the likeliest pairs (0) and the most expected capacitance (1)
 NET_FACTORS = {"within_x1_25": 1.25, "within_x1_5": 1.5}
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """Settings of an evaluation."""
+
+    graph: GraphConfig = field(default_factory=GraphConfig)
+    min_cap_farad: float = 1e-17  # pairs extracted below are not scored
+
+    def __post_init__(self) -> None:
+        if not (self.min_cap_farad > 0 and math.isfinite(self.min_cap_farad)):
+            raise ConfigError(
+                f"min_cap_farad = {self.min_cap_farad:g}; expected a positive capacitance in farad"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,20 +91,22 @@ def evaluate(predictor: Predictor, design: Design, *, min_cap_farad: float = 1e-
             for code, name in enumerate(SOURCE_NAMES)
             if (own := scored.estimate.source == code).any()
         },
-        "existence": existence_scores(ranking, candidate_farad, missed),
+        "existence": _with_short_names(existence_scores(ranking, candidate_farad, missed)),
         **_net_scores(predictor, prediction, labels),
         "intervals": {str(COVERAGE): _interval(scored.truth, scored.estimate)},
     }
 
 
-RANK_EXPONENT = 0.5  # between the likeliest pairs (0) and the most expected capacitance (1)
-
-
 def evaluate_all(
-    predictor: Predictor, designs: Sequence[Design], *, min_cap_farad: float = 1e-17
+    predictor: Predictor, designs: Iterable[Design], *, min_cap_farad: float = 1e-17
 ) -> list[dict[str, Any]]:
-    """Metrics of many designs, in their order."""
+    """Metrics of many designs, in their order; a generator keeps only one design in memory."""
     return [evaluate(predictor, design, min_cap_farad=min_cap_farad) for design in designs]
+
+
+def _with_short_names(existence: dict[str, object]) -> dict[str, object]:
+    """The stable form abbreviates the recall at 2 and 4; scripts may use these names or the full ones."""
+    return existence | {key: existence[f"capacitance_recall{key}"] for key in ("_at_2", "_at_4")}
 
 
 def _match(labels: Labels) -> dict[str, Any]:
@@ -130,7 +148,10 @@ def _scored_pairs(
     inside, outside = above & (row >= 0), above & (row < 0)
     proposed, others = row[inside], distant.coupling(labels.pair[outside].astype(np.int64))
     known = prediction.coupling
-    group = _context_groups(design, len(prediction.pair))
+    group, far_group = (
+        _context_groups(design, len(prediction.pair)),
+        _end_groups(design, labels.pair[outside]),
+    )
     return _ScoredPairs(
         truth=np.concatenate([labels.coupling_farad[inside], labels.coupling_farad[outside]]),
         estimate=Quantity(
@@ -139,18 +160,29 @@ def _scored_pairs(
                 for name in ("farad", "lo_farad", "hi_farad", "source")
             }
         ),
-        context_group=np.concatenate([group[proposed], np.full(int(outside.sum()), -1)]),
+        context_group=np.concatenate([group[proposed], far_group]),
     )
 
 
 def _context_groups(design: Design, pairs: int) -> NDArray[np.int64]:
     """Hash of the multiset of exact contexts of every candidate pair, [P]."""
     contexts = design.graph.contexts
-    mixed = np.random.default_rng(0).integers(0, 2**63, len(contexts.kind), dtype=np.uint64)
-    order = np.unique(contexts.key_exact, return_inverse=True)[1].ravel()
     total = np.zeros(pairs, np.uint64)
-    np.add.at(total, contexts.occurrence_pair, mixed[order][contexts.occurrence_context])
+    np.add.at(total, contexts.occurrence_pair, contexts.key_exact[contexts.occurrence_context])
     return total.view(np.int64)
+
+
+def _end_groups(design: Design, pair: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Hash of the two nets of [X, 2] pairs, each by the multiset of terminals it joins; symmetric."""
+    circuit, terminals = design.graph.circuit, design.graph.terminals
+    counts = np.diff(circuit.terminal_offset)
+    local = np.arange(len(circuit.terminal_net)) - np.repeat(circuit.terminal_offset[:-1], counts)
+    row = np.repeat(terminals.offset[circuit.instance_definition], counts) + local
+    net = np.zeros(circuit.net_count, np.uint64)
+    np.add.at(net, circuit.terminal_net, terminals.key_exact[row])
+    low, high = np.sort(net[pair], axis=1).T
+    mixed: NDArray[np.uint64] = low * np.uint64(0x9E3779B97F4A7C15) + high
+    return mixed.view(np.int64)
 
 
 def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def existence_scores(
     """
     true_pairs = int((candidate_farad > 0).sum()) + len(missed_farad)
     total = float(candidate_farad.sum() + missed_farad.sum())
-    names = ["capacitance_recall_at_1", *(f"_at_{ratio}" for ratio in CANDIDATE_RATIOS[1:])]
+    names = [f"capacitance_recall_at_{ratio}" for ratio in CANDIDATE_RATIOS]
     if not true_pairs:
         return {"average_precision": None, **dict.fromkeys(names), "candidates_per_true_pair": None}
     caught = np.cumsum(candidate_farad[np.argsort(-score, kind="stable")])

@@ -200,7 +200,8 @@ def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         own = expected[name]
         if tensor.shape != own.shape or tensor.dtype != own.dtype:
             raise ValueError(
-                f"tensor {name} is {tensor.dtype} {list(tensor.shape)}; expected {own.dtype} {list(own.shape)}"
+                f"tensor {name} is {tensor.dtype} {list(tensor.shape)}; "
+                f"expected {own.dtype} {list(own.shape)}"
             )
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise ValueError(f"tensor {name} holds numbers that are not finite")

@@ -37,9 +37,7 @@ class TargetScale:
         try:
             return TARGET_SCALES[name]
         except KeyError:
-            raise ConfigError(
-                f"unknown target scale {name!r}; known: {', '.join(TARGET_SCALES)}"
-            ) from None
+            raise ConfigError(f"unknown target scale {name!r}; known: {', '.join(TARGET_SCALES)}") from None
 
     def z(self, farad: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scaled target of capacitances in farad."""

@@ -5,31 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from circuitgcl.errors import InputError
-from circuitgcl.estimation import Estimate
-from circuitgcl.files import write_atomically
+from circuitgcl.files import check_output, write_atomically, write_together
+
+if TYPE_CHECKING:
+    from circuitgcl.estimation import Estimate
 
 FORMATS = (".json", ".csv")
-
-
-def check_output(path: Path) -> None:
-    """Refuse an output file that cannot be written, before anything is computed.
-
-    Raises:
-        InputError: unknown suffix, missing folder, or a folder in the place of the file.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise InputError(
-            f"{path}: unknown output format {path.suffix or '(no suffix)'}; known: {', '.join(FORMATS)}"
-        )
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; expected a file name")
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: folder {path.parent} does not exist")
 
 
 def write_estimates(estimates: Sequence[Estimate], path: Path) -> list[Path]:
@@ -42,13 +27,13 @@ def write_estimates(estimates: Sequence[Estimate], path: Path) -> list[Path]:
         InputError: unknown suffix or missing folder.
         DataError: a file cannot be written.
     """
-    check_output(path)
+    check_output(path, FORMATS)
     if path.suffix.lower() == ".json":
         trees: list[dict[str, Any]] = [estimate.to_dict() for estimate in estimates]
         content = trees[0] if len(trees) == 1 else trees
         write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         return [path]
-    written = []
+    texts = {}
     for name in ("nets", "couplings"):
         target = path.with_suffix(f".{name}.csv")
         tables = [(estimate.design, getattr(estimate, name)) for estimate in estimates]
@@ -57,6 +42,6 @@ def write_estimates(estimates: Sequence[Estimate], path: Path) -> list[Path]:
         else:
             table = pd.concat([t.assign(design=d) for d, t in tables], ignore_index=True)
             table.insert(0, "design", table.pop("design"))
-        write_atomically(target, table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
-        written.append(target)
-    return written
+        texts[target] = table.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    write_together(texts)
+    return list(texts)

@@ -1,128 +1,283 @@
-"""Estimates and metrics as tables on the terminal."""
+"""Estimates and metrics as tables on the terminal; capacitances in femtofarad."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
-from rich.markup import escape
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from circuitgcl.estimation import Estimate
-from circuitgcl.units import format_capacitance
+from circuitgcl.units import format_capacitance, format_engineering
+
+if TYPE_CHECKING:
+    from circuitgcl.estimation import Estimate
 
 CLASS_STYLES = ("blue", "cyan", "green", "yellow", "red")
 MAX_WARNINGS = 5
+MAX_LISTED = 8
+SOURCE_MEANINGS = {
+    "memory": "measured on this very cell in training",
+    "class": "on cells of this structure",
+    "network": "generalised from other cells",
+}
+NAME_COLUMNS = ("net", "to net", "design")
+NAME_WIDTH = 16  # longer names fold
+UNBOUNDED = 10_000  # characters
+SPARED_COLUMNS = (
+    "source",
+    "class",
+    "P10",
+    "P90",
+    "to signals",
+    "probability",
+)  # on a narrow terminal, in this order
+FEMTO = 1e-15
 
-
-def _interval(low: float, high: float) -> str:
-    return f"{low * 1e15:.2g} – {high * 1e15:.2g}"
-
-
-def _heading(estimate: Estimate) -> Text:
-    summary = estimate.summary
-    types = ", ".join(f"{count} {name}" for name, count in summary["devices_by_type"].items())
-    rails = ", ".join(f"{name} ({kind})" for name, kind in summary["rails"].items()) or "none recognised"
-    skipped = ", ".join(f"{count} {kind}" for kind, count in summary["skipped_cards"].items())
-    lines = [
-        f"{estimate.design}: top {estimate.top}, {summary['devices']} devices ({types}), {summary['nets']} signal nets",
-        f"rails: {rails}   technology: {estimate.technology}   model: {estimate.model['name']} "
-        f"{estimate.model['version']}",
-    ]
-    if skipped:
-        lines.append(f"skipped cards: {skipped}")
-    return Text("\n".join(lines))
-
-
-def net_table(estimate: Estimate, most: int) -> Table:
-    """The nets with the largest total capacitance."""
-    table = Table(
-        title=f"Nets ({min(most, len(estimate.nets))} of {len(estimate.nets)}, largest first)",
-        title_justify="left",
-    )
-    table.add_column("net", overflow="fold")
-    for name in ("to ground [fF]", "80 % interval [fF]", "class", "to signals [fF]", "total [fF]", "source"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in estimate.nets.head(most).to_dict("records"):
-        style = CLASS_STYLES[row["cap_ground_class"]]
-        table.add_row(
-            escape(row["net"]),
-            f"{row['cap_ground_farad'] * 1e15:.3g}",
-            _interval(row["cap_ground_lo_farad"], row["cap_ground_hi_farad"]),
-            f"[{style}]{row['cap_ground_class']} ({row['cap_ground_class_probability']:.0%})[/]",
-            f"{row['cap_coupling_farad'] * 1e15:.3g}",
-            f"{row['cap_total_farad'] * 1e15:.3g}",
-            row["source"],
-        )
-    return table
-
-
-def coupling_table(estimate: Estimate, most: int) -> Table:
-    """The strongest couplings between signal nets."""
-    shown = min(most, len(estimate.couplings))
-    table = Table(
-        title=f"Couplings ({shown} of {len(estimate.couplings)}, strongest first)", title_justify="left"
-    )
-    table.add_column("net", overflow="fold")
-    table.add_column("net", overflow="fold")
-    for name in ("coupling [fF]", "80 % interval [fF]", "probability", "source"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in estimate.couplings.head(most).to_dict("records"):
-        table.add_row(
-            escape(row["net_a"]),
-            escape(row["net_b"]),
-            f"{row['cap_farad'] * 1e15:.3g}",
-            _interval(row["cap_lo_farad"], row["cap_hi_farad"]),
-            f"{row['probability']:.0%}",
-            row["source"],
-        )
-    return table
+Columns = dict[str, Iterable[str | Text]]
 
 
 def print_estimate(console: Console, estimate: Estimate, *, nets: int = 20, couplings: int = 20) -> None:
     """Print what was recognised, the nets and the strongest couplings."""
-    total = float(estimate.nets["cap_ground_farad"].sum())
-    parts = [_heading(estimate), net_table(estimate, nets)]
+    parts: list[RenderableType] = [Text(estimate.design, style="bold"), _heading(estimate), ""]
+    if len(estimate.nets):
+        parts.append(_fitted(console, lambda without: net_table(estimate, nets, without=without)))
+        parts.append(Text(f"{_net_legend(estimate)}\n", style="dim"))
     if len(estimate.couplings):
-        parts.append(coupling_table(estimate, couplings))
+        parts.append(_fitted(console, lambda without: coupling_table(estimate, couplings, without=without)))
+        parts.append(Text(f"{_coupling_legend(estimate)}\n", style="dim"))
     else:
-        parts.append(Text("no coupling above the threshold"))
-    parts.append(Text(f"sum of all capacitances to ground: {format_capacitance(total)}"))
-    for warning in estimate.warnings[:MAX_WARNINGS]:
-        parts.append(Text(f"warning: {warning}", style="yellow"))
+        threshold = format_capacitance(estimate.summary["min_cap_farad"])
+        parts.append(Text(f"no coupling above {threshold} between the listed nets"))
+    parts += [Text(f"warning: {warning}", style="yellow") for warning in estimate.warnings[:MAX_WARNINGS]]
     if len(estimate.warnings) > MAX_WARNINGS:
         parts.append(Text(f"and {len(estimate.warnings) - MAX_WARNINGS} more warnings", style="yellow"))
-    console.print(Group(*parts))
+    for part in parts:
+        console.print(part)
 
 
-_METRIC_COLUMNS: tuple[tuple[str, tuple[str, str]], ...] = (
-    ("coupling n", ("coupling", "n")),
-    ("R²", ("coupling", "r2")),
-    ("×1.5", ("coupling", "within_x1_5")),
-    ("×2", ("coupling", "within_x2")),
-    ("ceiling R²", ("coupling", "ceiling_r2")),
-    ("AP", ("existence", "average_precision")),
-    ("recall@1", ("existence", "capacitance_recall_at_1")),
-    ("@4", ("existence", "_at_4")),
-    ("load R²", ("net_load", "r2")),
-    ("×1.25", ("net_load", "within_x1_25")),
-    ("total R²", ("net_total", "r2")),
-    ("class F1", ("ground_class", "macro_f1")),
+def _heading(estimate: Estimate) -> Table:
+    """What was recognised, as aligned lines."""
+    summary, model = estimate.summary, estimate.model
+    types = _listed(f"{count:,} {name}" for name, count in summary["devices_by_type"].items())
+    rails = _listed(f"{name} ({kind})" for name, kind in summary["rails"].items())
+    lines = {
+        "top cell": f"{estimate.top}: {_counted(summary['devices'], 'device')} ({types}), "
+        f"{_counted(summary['nets'], 'signal net')}",
+        "rails": rails or Text("none recognised; name them with --rails", style="yellow"),
+        "technology": estimate.technology,
+        "model": f"{model['name']} {model['version']}, "
+        f"trained on {_counted(len(model['trained_on']), 'design')}",
+        "skipped cards": _listed(f"{count:,} {kind}" for kind, count in summary["skipped_cards"].items()),
+        "settings": _settings(summary),
+    }
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, line in lines.items():
+        if line:
+            grid.add_row(name, line if isinstance(line, Text) else Text(line))
+    return grid
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s'[: count != 1]}"
+
+
+def _settings(summary: Mapping[str, Any]) -> str:
+    """What the user changed about the figures, if anything."""
+    changed = []
+    if summary["bound"] != "mean":
+        changed.append(f"capacitances are the {summary['bound']} bound")
+    if summary["scale"] != 1.0:
+        changed.append(f"all multiplied by {summary['scale']:g}")
+    return ", ".join(changed)
+
+
+def _listed(items: Iterable[str]) -> str:
+    texts = list(items)
+    more = f", and {len(texts) - MAX_LISTED} more" if len(texts) > MAX_LISTED else ""
+    return ", ".join(texts[:MAX_LISTED]) + more
+
+
+def net_table(estimate: Estimate, most: int, *, without: Sequence[str] = ()) -> Table:
+    """The nets with the largest total capacitance."""
+    shown = estimate.nets.head(most)
+    classes = [
+        Text(f"{number} {probability:>4.0%}", style=CLASS_STYLES[number])
+        for number, probability in zip(
+            shown["cap_ground_class"], shown["cap_ground_class_probability"], strict=True
+        )
+    ]
+    columns: Columns = {
+        "net": map(Text, shown["net"]),
+        "to ground": aligned(shown["cap_ground_farad"]),
+        "P10": map(_brief, shown["cap_ground_lo_farad"]),
+        "P90": map(_brief, shown["cap_ground_hi_farad"]),
+        "class": classes,
+        "to signals": aligned(shown["cap_coupling_farad"]),
+        "total": aligned(shown["cap_total_farad"]),
+        "source": shown["source"],
+    }
+    title = f"Nets [fF]: {len(shown):,} of {len(estimate.nets):,}, largest first"
+    return _table(title, columns, without)
+
+
+def coupling_table(estimate: Estimate, most: int, *, without: Sequence[str] = ()) -> Table:
+    """The strongest couplings between signal nets."""
+    shown = estimate.couplings.head(most)
+    columns: Columns = {
+        "net": map(Text, shown["net_a"]),
+        "to net": map(Text, shown["net_b"]),
+        "coupling": aligned(shown["cap_farad"]),
+        "P10": map(_brief, shown["cap_lo_farad"]),
+        "P90": map(_brief, shown["cap_hi_farad"]),
+        "probability": [f"{value:.0%}" for value in shown["probability"]],
+        "source": shown["source"],
+    }
+    title = f"Couplings [fF]: {len(shown):,} of {len(estimate.couplings):,}, most expected first"
+    return _table(title, columns, without)
+
+
+def _table(title: str, columns: Columns, without: Sequence[str] = ()) -> Table:
+    """Columns of cells side by side: names to the left and foldable, figures to the right and whole."""
+    table = Table(
+        title=Text(title, style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1),
+    )
+    kept = {name: list(cells) for name, cells in columns.items() if name not in without}
+    for name, cells in kept.items():
+        width = max(cell_len(str(text)) for text in (name, *cells))
+        if name in NAME_COLUMNS:
+            table.add_column(name, overflow="fold", min_width=min(width, NAME_WIDTH))
+        else:
+            justify: JustifyMethod = "left" if name == "source" else "right"
+            table.add_column(name, justify=justify, no_wrap=True, min_width=width)
+    for row in zip(*kept.values(), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _fitted(console: Console, build: Callable[[Sequence[str]], Table]) -> Table:
+    """A table with as many of its columns as the terminal is wide for."""
+    unbounded = console.options.update_width(UNBOUNDED)
+    for count in range(len(SPARED_COLUMNS) + 1):
+        table = build([name for names in SPARED_COLUMNS[:count] for name in names])
+        if Measurement.get(console, unbounded, table).minimum <= console.width:
+            break
+    return table
+
+
+def aligned(farads: Iterable[float]) -> list[str]:
+    """Capacitances in femtofarad, all with the decimals the largest deserves, so that points align."""
+    values = [farad / FEMTO for farad in farads]
+    largest = max(values, default=0.0)
+    decimals = 3 if largest < 10 else 2 if largest < 1000 else 1
+    return [f"{value:,.{decimals}f}" for value in values]
+
+
+def _brief(farad: float) -> str:
+    """Two significant digits without an exponent: more would say too much of an interval's end."""
+    value = farad / FEMTO
+    decimals = 1 - math.floor(math.log10(value)) if value > 0 else 0
+    return f"{round(value, decimals):,.{max(0, decimals)}f}"
+
+
+def _net_legend(estimate: Estimate) -> str:
+    nets = estimate.nets
+    cuts = ", ".join(_brief(cut) for cut in estimate.summary["ground_class_cuts_farad"])
+    total = format_engineering(float(nets["cap_ground_farad"].sum()), "F")
+    return (
+        f"to ground: to substrate and all rails, {total} over {_counted(len(nets), 'net')}; "
+        "to signals: expected sum of all couplings\n"
+        f"P10 to P90: interval for 80 % of the nets; class: 0 to 4, cut at {cuts} fF, and its probability\n"
+        f"{_source_legend(nets['source'])}"
+    )
+
+
+def _coupling_legend(estimate: Estimate) -> str:
+    threshold = format_capacitance(estimate.summary["min_cap_farad"])
+    return (
+        f"probability: that the pair couples above {threshold}; coupling, P10 and P90: if it couples at all"
+    )
+
+
+def _source_legend(sources: Iterable[str]) -> str:
+    counts: dict[str, int] = {}
+    for source in sources:
+        counts[source] = counts.get(source, 0) + 1
+    return "source: " + "; ".join(
+        f"{name} = {meaning} ({counts[name]:,})"
+        for name, meaning in SOURCE_MEANINGS.items()
+        if name in counts
+    )
+
+
+METRIC_TABLES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
+    (
+        "Coupling between signal nets",
+        (
+            ("pairs", "coupling", "n"),
+            ("R²", "coupling", "r2"),
+            ("ceiling R²", "coupling", "ceiling_r2"),
+            ("decades off", "coupling", "mae_decades"),
+            ("within ×1.5", "coupling", "within_x1_5"),
+            ("within ×2", "coupling", "within_x2"),
+        ),
+    ),
+    (
+        "Finding the pairs that couple",
+        (
+            ("average precision", "existence", "average_precision"),
+            ("capacitance found at 1×", "existence", "capacitance_recall_at_1"),
+            ("at 2×", "existence", "capacitance_recall_at_2"),
+            ("at 4×", "existence", "capacitance_recall_at_4"),
+        ),
+    ),
+    *(
+        (
+            title,
+            (
+                ("nets", group, "n"),
+                ("R²", group, "r2"),
+                ("decades off", group, "mae_decades"),
+                ("bias", group, "bias_decades"),
+                ("within ×1.25", group, "within_x1_25"),
+                ("within ×1.5", group, "within_x1_5"),
+            ),
+        )
+        for title, group in (("Net load to ground", "net_load"), ("Net total", "net_total"))
+    ),
+    (
+        "Ground class, and match of the extraction with the schematic",
+        (
+            ("macro F1", "ground_class", "macro_f1"),
+            ("accuracy", "ground_class", "accuracy"),
+            ("nets matched", "match", "nets_matched"),
+            ("capacitance matched", "match", "capacitance_matched"),
+        ),
+    ),
 )
 
 
 def print_metrics(console: Console, metrics: Sequence[Mapping[str, Any]]) -> None:
-    """Print the metrics of several designs side by side; capacitances are compared in decades."""
-    table = Table(title="Evaluation (log10 scale, natural label law)", title_justify="left")
-    table.add_column("design", overflow="fold")
-    for name, _ in _METRIC_COLUMNS:
-        table.add_column(name, justify="right")
-    for entry in metrics:
-        cells = [entry[group][key] for _, (group, key) in _METRIC_COLUMNS]
-        table.add_row(
-            str(entry["design"]),
-            *("–" if c is None else f"{c:.3f}" if isinstance(c, float) else str(c) for c in cells),
-        )
-    console.print(table)
+    """Print the metrics of several designs, one row each; capacitances are compared in decades (log10)."""
+    for title, figures in METRIC_TABLES:
+        columns: Columns = {"design": [Text(str(entry["design"])) for entry in metrics]}
+        for name, group, key in figures:
+            columns[name] = [_figure(entry[group][key]) for entry in metrics]
+        console.print(_table(title, columns))
+
+
+def _figure(value: float | int | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
