@@ -1,0 +1,97 @@
+"""Options that several commands share, and what their texts mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from circuitgcl.errors import InputError
+
+Netlists = Annotated[list[str], typer.Argument(metavar="NETLIST...", help="SPICE netlists, plain or gzip'd.")]
+Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write the result here.")]
+RunOutput = Annotated[Path, typer.Option("-o", "--output", metavar="RUN", help="Run folder.")]
+Top = Annotated[str | None, typer.Option("--top", metavar="CELL", help="Top subcircuit.")]
+Rails = Annotated[
+    str | None, typer.Option("--rails", metavar="GLOBS", help="Rail names, as 'vdd*,gnd'; else recognised.")
+]
+Model = Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="Model to use.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+MinCap = Annotated[
+    str | None,
+    typer.Option("--min-cap", metavar="FARAD", help="Smallest coupling that counts.", show_default="0.01f"),
+]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated.")
+]
+
+
+def expanded(patterns: list[str]) -> list[Path]:
+    """Files of paths and glob patterns, in order.
+
+    Raises:
+        InputError: a pattern matches no file.
+    """
+    found: list[Path] = []
+    for pattern in patterns:
+        if any(character in pattern for character in "*?[") and not Path(pattern).exists():
+            root = Path(pattern).anchor
+            matches = [
+                match for match in sorted(Path(root or ".").glob(pattern[len(root) :])) if match.is_file()
+            ]
+            if not matches:
+                raise InputError(f"no file matches {pattern!r}")
+            found.extend(matches)
+        else:
+            found.append(Path(pattern))
+    return found
+
+
+def globs(text: str | None) -> tuple[str, ...]:
+    """Patterns of a comma-separated list."""
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def settings_of(flags: Mapping[str, object]) -> list[str]:
+    """Flags that were given, as `key=value` settings of a configuration."""
+    return [f"{key}={value}" for key, value in flags.items() if value not in (None, "")]
+
+
+def farad(text: str | None, option: str) -> float | None:
+    """Capacitance of an option such as `0.01f` or `1e-17`.
+
+    Raises:
+        InputError: not a positive, finite SPICE number.
+    """
+    from circuitgcl.units import parse_number
+
+    if text is None:
+        return None
+    try:
+        value = parse_number(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise InputError(
+            f"{option} {text!r} is no positive capacitance; expected a number such as 0.01f or 1e-17"
+        )
+    return value
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is unknown or absent.
+
+    Raises:
+        InputError: neither auto nor cpu nor a CUDA device that is there.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device {device!r} is unknown; known: auto, cpu, cuda")
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise InputError("--device cuda: no CUDA device is available; use --device cpu")
