@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,7 +226,7 @@ class TestExistence:
             model.coupling(design, replace(outputs, hazard=torch.full_like(outputs.hazard, level))).existence
             for level in (-6.0, -4.0, -2.0, 0.0)
         ]
-        for lower, higher in zip(found, found[1:], strict=False):
+        for lower, higher in itertools.pairwise(found):
             assert (higher > lower).all()
 
     def test_hand_value(self, model: CapacitanceModel, design: DesignTensors) -> None:

@@ -1,0 +1,72 @@
+"""Figures that tell a spread representation from a collapsed one."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from circuitgcl.losses import uniformity_loss
+from circuitgcl.pretraining.monitors import effective_rank, representation_figures
+
+
+class TestEffectiveRank:
+    @pytest.mark.parametrize("width", [2, 5, 16])
+    def test_every_direction_alike(self, width: int) -> None:
+        rows = torch.cat([torch.eye(width), -torch.eye(width)])
+        assert effective_rank(rows) == pytest.approx(width, rel=1e-6)
+
+    def test_one_line(self) -> None:
+        rows = torch.outer(torch.linspace(-1, 1, 20), torch.tensor([1.0, -2.0, 0.5]))
+        assert effective_rank(rows) == pytest.approx(1.0, abs=1e-4)
+
+    def test_one_point(self) -> None:
+        assert effective_rank(torch.ones(7, 4)) == pytest.approx(1.0)
+
+    def test_a_common_offset_is_no_dimension(self) -> None:
+        rows = torch.cat([torch.eye(4), -torch.eye(4)])
+        assert effective_rank(rows + 100.0) == pytest.approx(4.0, rel=1e-4)
+
+    def test_unequal_directions(self) -> None:
+        # singular values 3 and 1 after centring: entropy of (3/4, 1/4)
+        rows = torch.tensor([[3.0, 0.0], [-3.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+        assert effective_rank(rows) == pytest.approx(math.exp(entropy), rel=1e-6)
+
+    def test_turning_and_scaling_change_nothing(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        rows = torch.randn(40, 6, generator=generator) * torch.tensor([5.0, 3, 2, 1, 0.5, 0.1])
+        turn, _ = torch.linalg.qr(torch.randn(6, 6, generator=generator))
+        assert effective_rank(7.0 * rows @ turn) == pytest.approx(effective_rank(rows), rel=1e-4)
+
+
+class TestFigures:
+    def test_two_antipodes_are_centred_but_not_spread(self) -> None:
+        rows = torch.zeros(10, 8)
+        rows[::2, 0], rows[1::2, 0] = 2.0, -2.0
+        figures = representation_figures(rows, rows, rows)
+        assert figures["centre_norm"] == pytest.approx(0.0, abs=1e-6)
+        assert figures["effective_rank"] == pytest.approx(1.0)
+        assert figures["alignment"] == pytest.approx(1.0)
+        assert figures["dim"] == 8.0
+
+    def test_one_point(self) -> None:
+        rows = torch.ones(6, 3)
+        figures = representation_figures(rows, -rows, rows)
+        assert figures["centre_norm"] == pytest.approx(1.0)
+        assert figures["uniformity"] == pytest.approx(0.0, abs=1e-6)
+        assert figures["alignment"] == pytest.approx(-1.0)
+
+    def test_right_angle(self) -> None:
+        figures = representation_figures(torch.eye(2), torch.eye(2), torch.eye(2).flip(0))
+        assert figures["uniformity"] == pytest.approx(-4.0)  # log exp(-2 · 2)
+        assert figures["centre_norm"] == pytest.approx(math.sqrt(0.5))
+        assert figures["alignment"] == pytest.approx(0.0)
+
+    def test_lengths_do_not_matter_for_the_sphere(self) -> None:
+        rows = torch.randn(12, 5, generator=torch.Generator().manual_seed(4))
+        stretched = rows * torch.linspace(0.1, 9, 12).unsqueeze(1)
+        near, far = (representation_figures(r, r, r) for r in (rows, stretched))
+        assert far["uniformity"] == pytest.approx(near["uniformity"], rel=1e-5)
+        assert near["uniformity"] == pytest.approx(float(uniformity_loss(rows)), rel=1e-6)
