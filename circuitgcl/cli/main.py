@@ -44,9 +44,9 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
-        import circuitgcl
+        from circuitgcl import __version__
 
-        typer.echo(f"circuitgcl {circuitgcl.__version__}")
+        typer.echo(f"circuitgcl {__version__}")
         raise typer.Exit
 
 
@@ -304,7 +304,7 @@ def run() -> None:
         code = _complain("circuitgcl", str(error))
     except _UsageError as error:
         place = error.ctx.command_path if error.ctx else "circuitgcl"
-        code = _complain(place, f"{error.format_message().rstrip('. ')}. See {place} --help.")
+        code = _complain(place, f"{error.format_message()} (see {place} --help)")
     sys.exit(code)
 
 

@@ -69,11 +69,16 @@ def evaluate(predictor: Predictor, design: Design, *, min_cap_farad: float = 1e-
         min_cap_farad: pairs extracted below are not scored.
 
     Raises:
-        DataError: the design has no labels.
+        DataError: the design has no labels, or those of another circuit.
     """
     labels = design.labels
     if labels is None:
         raise DataError(f"{design.files.name} has no extraction to evaluate against")
+    if not np.isfinite(labels.load_farad).any():
+        raise DataError(
+            f"{design.files.name}: no signal net of the schematic has a partner in {design.files.extracted}; "
+            "is this the extraction of another cell?"
+        )
     prediction, distant = predictor.predict(design_tensors(design.graph), min_cap_farad)
     nets = design.graph.circuit.net_count
     candidate_farad, row = _candidate_truth(prediction, labels, nets, min_cap_farad)
