@@ -98,7 +98,6 @@ class KilledError(RuntimeError):
 def interrupted(
     monkeypatch: pytest.MonkeyPatch,
     graphs: list[CircuitGraph],
-    config: PretrainConfig,
     folder: Path,
     epoch: int,
 ) -> None:
