@@ -1,0 +1,239 @@
+"""Checkpoints: bit-exact round trips, and no file that can do more than be refused."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from circuitgcl.errors import CheckpointError, DataError
+from circuitgcl.models.checkpoint import (
+    HEADER_FILE,
+    TENSOR_FILE,
+    EncoderCheckpoint,
+    load_encoder,
+    load_model,
+    save_encoder,
+    save_model,
+)
+from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+
+
+@pytest.fixture
+def damaged(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model to spoil."""
+    return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+def edit_header(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / HEADER_FILE
+    header = json.loads(path.read_text())
+    edit(header)
+    path.write_text(json.dumps(header))
+
+
+def edit_tensors(folder: Path, edit: Callable[[dict[str, Tensor]], object]) -> None:
+    tensors = load_file(folder / TENSOR_FILE)
+    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    edit(tensors)
+    save_file(tensors, folder / TENSOR_FILE)
+
+
+def state(folder: Path) -> dict[str, Tensor]:
+    checkpoint = load_model(folder)
+    parts = {"model": checkpoint.model, "coupling": checkpoint.coupling_error, "load": checkpoint.load_error}
+    return {f"{part}.{k}": v for part, module in parts.items() for k, v in module.state_dict().items()}
+
+
+def test_round_trip_is_bit_exact(tiny_model: Path, tmp_path: Path):
+    first = load_model(tiny_model)
+    save_model(first, tmp_path / "again")
+    assert (tmp_path / "again" / TENSOR_FILE).read_bytes() == (tiny_model / TENSOR_FILE).read_bytes()
+    assert (tmp_path / "again" / HEADER_FILE).read_bytes() == (tiny_model / HEADER_FILE).read_bytes()
+    before, after = state(tiny_model), state(tmp_path / "again")
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        assert torch.equal(tensor, after[name])
+        assert tensor.dtype == after[name].dtype
+
+
+def test_loaded_model_is_ready_to_use(tiny_model: Path):
+    checkpoint = load_model(tiny_model)
+    assert not checkpoint.model.training
+    assert all(tensor.device.type == "cpu" for tensor in state(tiny_model).values())
+    assert len(checkpoint.model.coupling_memory.exact_keys) == 1
+    assert (checkpoint.name, checkpoint.version, checkpoint.trained_on) == ("tiny", "0.1", ("latch",))
+    assert checkpoint.metrics == {"coupling_network": {"n": 1}}
+    assert checkpoint.target_scale.name == checkpoint.model.config.target_scale
+
+
+def test_saving_over_a_model_replaces_it(damaged: Path):
+    checkpoint = load_model(damaged)
+    with torch.no_grad():
+        checkpoint.load_error.quantiles += 1
+    save_model(checkpoint, damaged)
+    assert torch.equal(load_model(damaged).load_error.quantiles, checkpoint.load_error.quantiles)
+    assert sorted(path.name for path in damaged.iterdir()) == [HEADER_FILE, TENSOR_FILE]
+
+
+def test_encoder_round_trip(tmp_path: Path):
+    encoder = CircuitEncoder(EncoderConfig(width=8, layers=1))
+    save_encoder(EncoderCheckpoint(encoder=encoder, trained_on=("a", "b"), metrics={"rank": 1.5}), tmp_path)
+    found = load_encoder(tmp_path)
+    assert (found.trained_on, found.metrics, found.encoder.config) == (("a", "b"), {"rank": 1.5}, encoder.config)
+    for name, tensor in encoder.state_dict().items():
+        assert torch.equal(tensor, found.encoder.state_dict()[name])
+
+
+def test_folder_that_cannot_be_written(tiny_model: Path, tmp_path: Path):
+    occupied = tmp_path / "file"
+    occupied.write_text("")
+    with pytest.raises(DataError, match="cannot write"):
+        save_model(load_model(tiny_model), occupied)
+
+
+# --- hostile input -------------------------------------------------------------------------------------------
+
+
+class Bomb:
+    """Leaves a mark when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return Path.touch, (self.mark,)
+
+
+@pytest.mark.parametrize("name", [HEADER_FILE, TENSOR_FILE])
+def test_pickle_is_not_executed(name: str, damaged: Path, tmp_path: Path):
+    mark = tmp_path / "executed"
+    (damaged / name).write_bytes(pickle.dumps(Bomb(mark)))
+    with pytest.raises(CheckpointError, match=name):
+        load_model(damaged)
+    assert not mark.exists()
+
+
+def test_saved_torch_file_is_refused(damaged: Path):
+    torch.save({"a": torch.zeros(1)}, damaged / TENSOR_FILE)
+    with pytest.raises(CheckpointError, match="damaged tensors"):
+        load_model(damaged)
+
+
+@pytest.mark.parametrize("name", [HEADER_FILE, TENSOR_FILE])
+@pytest.mark.parametrize("how", ["missing", "empty", "folder", "cut"])
+def test_damaged_file(name: str, how: str, damaged: Path):
+    path = damaged / name
+    content = path.read_bytes()
+    path.unlink()
+    if how == "folder":
+        path.mkdir()
+    elif how != "missing":
+        path.write_bytes(b"" if how == "empty" else content[: len(content) * 2 // 3])
+    with pytest.raises(CheckpointError) as caught:
+        load_model(damaged)
+    assert str(damaged) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_folder(tmp_path: Path):
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        load_model(tmp_path / "nix")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        load_model(tmp_path / "file")
+
+
+def test_encoder_is_no_model(tmp_path: Path, tiny_model: Path):
+    encoder = CircuitEncoder(EncoderConfig(width=8, layers=1))
+    save_encoder(EncoderCheckpoint(encoder=encoder, trained_on=(), metrics={}), tmp_path)
+    with pytest.raises(CheckpointError, match="found 'encoder', expected .* 'model'"):
+        load_model(tmp_path)
+    with pytest.raises(CheckpointError, match="found 'model', expected .* 'encoder'"):
+        load_encoder(tiny_model)
+
+
+HEADERS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "other format": (lambda h: h.update(format=2), "format version 2; expected 1"),
+    "other features": (lambda h: h["features"].update(version=-1), "another feature schema"),
+    "no config": (lambda h: h.pop("config"), "no entry 'config'"),
+    "config of wrong kind": (lambda h: h.update(config=[1]), "do not belong together"),
+    "unknown setting": (lambda h: h["config"].update(widht=3), "unknown configuration key widht"),
+    "unknown scale": (lambda h: h["config"].update(target_scale="nix"), "unknown target scale 'nix'"),
+    "wider": (lambda h: h["config"]["encoder"].update(width=16), "tensor .* expected"),
+    "absurdly wide": (lambda h: h["config"].update(hidden=10**6), "expected"),
+    "absurdly deep": (lambda h: h["config"]["encoder"].update(layers=10**12), "encoder layers"),
+    "deeper": (lambda h: h["config"]["encoder"].update(layers=3), "is missing"),
+    "negative": (lambda h: h["config"].update(hidden=-1), "do not belong together"),
+    "designs of wrong kind": (lambda h: h.update(trained_on=7), "do not belong together"),
+    "metrics of wrong kind": (lambda h: h.update(metrics=[1]), "do not belong together"),
+}
+
+
+@pytest.mark.parametrize("case", HEADERS)
+def test_header_that_lies(case: str, damaged: Path):
+    edit, reason = HEADERS[case]
+    edit_header(damaged, edit)
+    with pytest.raises(CheckpointError, match=reason) as caught:
+        load_model(damaged)
+    assert str(caught.value).startswith(str(damaged / HEADER_FILE))
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '"model"', "{}", "[" * 100_000])
+def test_header_that_is_no_object(text: str, damaged: Path):
+    (damaged / HEADER_FILE).write_text(text)
+    with pytest.raises(CheckpointError):
+        load_model(damaged)
+
+
+KEYS = "model.coupling_memory.exact_keys"
+TENSORS: dict[str, tuple[Callable[[dict[str, Tensor]], object], str]] = {
+    "missing": (lambda t: t.pop("load_error.quantiles"), "load_error.quantiles is missing"),
+    "one more": (lambda t: t.update(nix=torch.zeros(1)), "tensor nix is not expected"),
+    "other shape": (lambda t: t.update({"load_error.quantiles": torch.zeros(2, 2)}), "expected torch.float32"),
+    "other type": (
+        lambda t: t.update({"load_error.quantiles": t["load_error.quantiles"].double()}),
+        "is torch.float64",
+    ),
+    "no number": (lambda t: t["load_error.quantiles"].fill_(float("nan")), "not finite"),
+    "infinite": (lambda t: t["model.net_scale.mean"].fill_(float("inf")), "not finite"),
+    "keys without values": (lambda t: t.update({KEYS: torch.zeros(9, dtype=torch.int64)}), "9 exact keys"),
+    "keys that are none": (lambda t: t.update({KEYS: torch.zeros(1)}), "is torch.float32"),
+    "keys of no length": (lambda t: t.update({KEYS: torch.tensor(3)}), "do not belong together"),
+    "no memory": (lambda t: t.pop(KEYS), KEYS),
+}
+
+
+@pytest.mark.parametrize("case", TENSORS)
+def test_tensors_that_do_not_fit(case: str, damaged: Path):
+    edit, reason = TENSORS[case]
+    edit_tensors(damaged, edit)
+    with pytest.raises(CheckpointError, match=reason):
+        load_model(damaged)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_damage_is_refused_or_harmless(data: st.DataObject, tiny_model: Path, tmp_path: Path):
+    """Bytes overwritten anywhere: the model loads or is refused with the one error, and nothing else happens."""
+    name = data.draw(st.sampled_from([HEADER_FILE, TENSOR_FILE]))
+    content = bytearray((tiny_model / name).read_bytes())
+    start = data.draw(st.integers(0, min(len(content), 4000) - 1))
+    content[start : start + 8] = data.draw(st.binary(min_size=1, max_size=16))
+    folder = tmp_path / "spoiled"
+    shutil.copytree(tiny_model, folder, dirs_exist_ok=True)
+    (folder / name).write_bytes(content)
+    try:
+        load_model(folder)
+    except CheckpointError as error:
+        assert str(folder) in str(error)  # noqa: PT017

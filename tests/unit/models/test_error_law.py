@@ -1,0 +1,108 @@
+"""Error laws: quantiles that cover, probabilities that agree with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from circuitgcl.models.error_law import LEVELS, MIN_RESIDUALS, ErrorLaw
+
+
+@pytest.fixture
+def fitted() -> ErrorLaw:
+    draw = np.random.default_rng(0)
+    source = np.repeat([0, 1], 4000)
+    law = ErrorLaw(3)
+    law.fit_residuals(draw.normal(0.1, np.where(source == 0, 0.05, 0.4)), source)
+    return law
+
+
+def test_before_any_fit_the_law_is_normal():
+    law = ErrorLaw(2, spread_decades=0.3)
+    np.testing.assert_allclose(law.quantiles.numpy(), np.tile(norm.ppf(LEVELS) * 0.3, (2, 1)), atol=1e-6)
+
+
+def test_quantiles_are_those_of_each_source(fitted: ErrorLaw):
+    for row, spread in ((0, 0.05), (1, 0.4)):
+        expected = norm.ppf(LEVELS, loc=0.1, scale=spread)
+        np.testing.assert_allclose(fitted.quantiles[row].numpy(), expected, atol=0.1 * spread)
+
+
+def test_interval_covers_what_it_says(fitted: ErrorLaw):
+    draw = np.random.default_rng(9)
+    for coverage in (0.5, 0.8, 0.9):
+        low, high = fitted.interval(torch.ones(1, dtype=torch.int64), coverage)
+        fresh = draw.normal(0.1, 0.4, 20_000)
+        assert ((fresh > float(low)) & (fresh < float(high))).mean() == pytest.approx(coverage, abs=0.02)
+
+
+def test_centre_is_the_median(fitted: ErrorLaw):
+    assert fitted.centre(torch.tensor([0, 1])).tolist() == pytest.approx([0.1, 0.1], abs=0.02)
+
+
+def test_a_rare_source_takes_the_law_of_all():
+    draw = np.random.default_rng(1)
+    residual = draw.normal(size=1000 + MIN_RESIDUALS - 1)
+    source = np.repeat([0, 1], [1000, MIN_RESIDUALS - 1])
+    law = ErrorLaw(2)
+    law.fit_residuals(residual, source)
+    np.testing.assert_allclose(law.quantiles[1].numpy(), np.quantile(residual, LEVELS), rtol=1e-6)
+    np.testing.assert_allclose(law.quantiles[0].numpy(), np.quantile(residual[:1000], LEVELS), rtol=1e-6)
+
+
+def test_too_few_residuals_change_nothing():
+    law = ErrorLaw(1)
+    before = law.quantiles.clone()
+    law.fit_residuals(np.full(MIN_RESIDUALS - 1, 3.0), np.zeros(MIN_RESIDUALS - 1, np.int64))
+    assert torch.equal(law.quantiles, before)
+
+
+def test_exceedance_at_a_quantile_is_its_complement(fitted: ErrorLaw):
+    for row in range(3):
+        source = torch.full((len(LEVELS),), row)
+        found = fitted.exceedance(source, fitted.quantiles[row].contiguous())
+        np.testing.assert_allclose(found.numpy(), 1 - np.array(LEVELS), atol=1e-4)
+
+
+def test_exceedance_falls_from_one_to_nothing(fitted: ErrorLaw):
+    ratio = torch.linspace(-5, 5, 1001)
+    for row in range(3):
+        found = fitted.exceedance(torch.full((1001,), row), ratio)
+        assert (found.diff() <= 1e-6).all()
+        assert (float(found[0]), float(found[-1])) == (1.0, 0.0)
+
+
+def test_exceedance_with_equal_quantiles_is_a_step():
+    law = ErrorLaw(1)
+    law.fit_residuals(np.zeros(100), np.zeros(100, np.int64))
+    found = law.exceedance(torch.zeros(2, dtype=torch.int64), torch.tensor([-0.2, 0.2]))
+    assert found.tolist() == [1.0, 0.0]
+    assert torch.isfinite(law.exceedance(torch.zeros(1, dtype=torch.int64), torch.zeros(1))).all()
+
+
+def test_existence_is_calibrated_and_grows_with_the_hazard():
+    draw = np.random.default_rng(5)
+    log_hazard = draw.uniform(-4, 4, 6000)
+    exists = draw.uniform(size=6000) < 1 / (1 + np.exp(-(1.5 * log_hazard - 0.5)))
+    law = ErrorLaw(2)
+    law.fit_existence(log_hazard, exists, np.zeros(6000, np.int64))
+    assert law.existence[0].tolist() == pytest.approx([1.5, -0.5], abs=0.15)
+    assert torch.equal(law.existence[1], law.existence[0])  # a source without examples takes the law of all
+    grid = torch.linspace(-6, 6, 200)
+    assert (law.existence_probability(torch.zeros(200, dtype=torch.int64), grid).diff() > 0).all()
+
+
+def test_existence_never_falls_with_the_hazard():
+    log_hazard = np.linspace(-3, 3, 400)
+    law = ErrorLaw(1)
+    law.fit_existence(log_hazard, log_hazard < 0, np.zeros(400, np.int64))  # labels that say the opposite
+    assert float(law.existence[0, 0]) > 0
+
+
+def test_existence_of_one_outcome_only_changes_nothing():
+    law = ErrorLaw(1)
+    before = law.existence.clone()
+    law.fit_existence(np.linspace(-1, 1, 100), np.ones(100, bool), np.zeros(100, np.int64))
+    assert torch.equal(law.existence, before)
