@@ -158,7 +158,7 @@ class TestEncoder:
     def test_sizes_must_agree(self, tmp_path: Path, array: Build) -> None:
         wide = CircuitEncoder(EncoderConfig(width=16, layers=2))
         encoder = EncoderCheckpoint(encoder=wide, trained_on=(), metrics={})
-        with pytest.raises(DataError, match="model.encoder"):
+        with pytest.raises(DataError, match=r"model\.encoder"):
             finetune([array(2, 2)], CONFIG, folder=tmp_path / "run", encoder=encoder, accelerator="cpu")
 
     def test_frozen_embeddings_are_computed_once(self, array: Build, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -146,3 +146,18 @@ class TestResume:
         interrupted(monkeypatch, graphs, tmp_path / "run", epoch=2)
         pretrain(graphs, CONFIG, folder=tmp_path / "run", accelerator="cpu")
         assert_equal(weights(tmp_path / "run"), weights(tmp_path / "straight"))
+
+    def test_killed_after_the_last_epoch(
+        self, tmp_path: Path, graphs: list[CircuitGraph], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def dies(*_: object) -> None:
+            raise KilledError
+
+        with monkeypatch.context() as patch:
+            patch.setattr("circuitgcl.pretraining.running.save_encoder", dies)
+            with pytest.raises(KilledError):
+                pretrain(graphs, CONFIG, folder=tmp_path / "run", accelerator="cpu")
+        resumed = pretrain(graphs, CONFIG, folder=tmp_path / "run", accelerator="cpu")
+        straight = pretrain(graphs, CONFIG, folder=tmp_path / "straight", accelerator="cpu")
+        assert resumed.metrics == straight.metrics
+        assert_equal(weights(tmp_path / "run"), weights(tmp_path / "straight"))
