@@ -35,9 +35,7 @@ class MemoryConfig:
     steps: int = 400
     learning_rate: float = 0.1
     floor_ff: float = FLOOR_FF
-    censored_weight: float = (
-        0.03  # of a pair or net without capacitance, when the estimate is above the floor
-    )
+    censored_weight: float = 0.005  # of an item without capacitance whose estimate lies above the floor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,13 +25,13 @@ class FinetuneConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
-    max_epochs: int = 60
+    max_epochs: int = 30
     seed: int = 0
     learning_rate: float = 2e-3
     encoder_learning_rate: float = 0.0  # 0 keeps the pretrained encoder as it is
     weight_decay: float = 1e-3
     loss: RegressionLoss = RegressionLoss.GAI
-    censored_weight: float = 0.03
+    censored_weight: float = 0.01
     calibration_folds: int = 3  # family-wise folds whose held-out errors make the intervals; 0 for none
 
 

@@ -39,7 +39,7 @@ class ModelConfig:
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     hidden: int = 128
-    dropout: float = 0.1
+    dropout: float = 0.2
     target_scale: str = "wide"
 
 
@@ -160,10 +160,11 @@ class CapacitanceModel(nn.Module):
         pairs, occurrence = len(design.pair), design.occurrence_context
         farad_log = log_sum_by(design.occurrence_pair, weight[occurrence], pairs)
         total_hazard = log_sum_by(design.occurrence_pair, hazard[occurrence], pairs).exp()
+        main = _main_source(design.occurrence_pair, weight[occurrence], source[occurrence], pairs)
         return CouplingOutputs(
-            farad_log=farad_log,
+            farad_log=self._given_coupling(farad_log, main),
             existence=-torch.expm1(-total_hazard),
-            source=_main_source(design.occurrence_pair, weight[occurrence], source[occurrence], pairs),
+            source=main,
         )
 
     def load(self, design: DesignTensors, embedding: Tensor, outputs: ContextOutputs) -> LoadOutputs:
@@ -194,6 +195,13 @@ class CapacitanceModel(nn.Module):
         decades = weight / DECADE
         natural = self.coupling_law(decades).clamp(min=LOWEST_LABEL_DECADES)
         return torch.where(decades > LOWEST_LABEL_DECADES, natural * DECADE, weight)
+
+    def _given_coupling(self, farad_log: Tensor, source: Tensor) -> Tensor:
+        """Estimates given that there is a coupling at all: what is not remembered lies above the label floor."""
+        if self.training:
+            return farad_log
+        raised = torch.log(farad_log.exp() + FLOOR_FF)
+        return torch.where(source == int(Source.MEMORY), farad_log, raised)
 
     def _natural_load(self, farad_log: Tensor, source: Tensor) -> Tensor:
         """Loads that the network estimates, under the natural label law; remembered ones follow it already."""
