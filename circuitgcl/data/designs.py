@@ -56,7 +56,9 @@ def chosen(designs: Sequence[DesignFiles], patterns: Sequence[str]) -> tuple[Des
     """
     kept = tuple(d for d in designs if not patterns or any(fnmatch.fnmatchcase(d.name, p) for p in patterns))
     if not kept:
-        raise DataError(f"no design matches {', '.join(patterns)}; known: {', '.join(d.name for d in designs)}")
+        raise DataError(
+            f"no design matches {', '.join(patterns)}; known: {', '.join(d.name for d in designs)}"
+        )
     return kept
 
 

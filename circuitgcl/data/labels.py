@@ -55,7 +55,7 @@ def label_nets(graph: CircuitGraph, parasitics: Parasitics) -> Labels:
     )
     return Labels(
         pair=np.stack([code // nets, code % nets], axis=1).astype(np.int32),
-        coupling_farad=np.bincount(inverse.ravel(), weights=farad, minlength=len(code)),
+        coupling_farad=np.bincount(inverse.ravel(), weights=farad, minlength=len(code)).astype(np.float64),
         load_farad=load,
         report=match.report,
     )

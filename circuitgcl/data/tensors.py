@@ -6,6 +6,7 @@ Letters: N nets, Q terminals, K contexts, P candidate pairs, M context occurrenc
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,11 @@ class DesignTensors:
 
     def to(self, device: torch.device | str) -> DesignTensors:
         """The same design on another device."""
-        moved = {f.name: value.to(device) for f in fields(self) if isinstance(value := getattr(self, f.name), (Tensor, HeteroData))}
+        moved: dict[str, Any] = {
+            f.name: value.to(device)
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), (Tensor, HeteroData))
+        }
         labels = self.labels
         if labels is not None:
             labels = LabelTensors(**{f.name: getattr(labels, f.name).to(device) for f in fields(labels)})

@@ -55,9 +55,9 @@ class CircuitGraph:
     def to_hetero(self) -> HeteroData:
         """PyTorch Geometric view.
 
-        Node stores `net`, `device`, `pin`, `rail`; a rail's pins hang on relation `(pin, tied, rail)`, which no
-        encoder passes messages along. The `net` store keeps its rows for rails too, so that indices stay flat net
-        numbers; such rows have no edges.
+        Node stores `net`, `device`, `pin`, `rail`; a rail's pins hang on relation `(pin, tied, rail)`, which
+        no encoder passes messages along. The `net` store keeps its rows for rails too, so that indices stay
+        flat net numbers; such rows have no edges.
         """
         import torch
         from torch_geometric.data import HeteroData
@@ -94,7 +94,9 @@ class CircuitGraph:
         for name, kind in zip(devices, kinds, strict=True):
             graph.add_node(("device", name), kind="device", device_type=DeviceType(kind).name)
         roles = pin_role_codes(circuit).tolist()
-        for device, net, role in zip(circuit.pin_device.tolist(), circuit.pin_net.tolist(), roles, strict=True):
+        for device, net, role in zip(
+            circuit.pin_device.tolist(), circuit.pin_net.tolist(), roles, strict=True
+        ):
             graph.add_edge(("device", devices[device]), ("net", nets[net]), role=PinRole(role).name)
         return graph
 
@@ -118,8 +120,8 @@ def build_graph(circuit: FlatCircuit, *, rails: Sequence[str] = ()) -> CircuitGr
     rail_kinds = recognise_rails(circuit, rails)
     if (rail_kinds != 0).all():
         raise NetlistError(
-            f"all {circuit.net_count} nets of {circuit.name} are supply rails; there is no signal net to estimate. "
-            "Name the rails with --rails?",
+            f"all {circuit.net_count} nets of {circuit.name} are supply rails; there is no signal net to "
+            "estimate. Name the rails with --rails?",
             location=SourceLocation(circuit.path, 0),
         )
     prints = fingerprints(circuit, rail_kinds)
@@ -134,7 +136,7 @@ def build_graph(circuit: FlatCircuit, *, rails: Sequence[str] = ()) -> CircuitGr
         device_features=device_features(circuit, reference_m),
         pin_features=pin_features(circuit, rail_kinds),
         terminals=terminals,
-        terminal_features=terminal_features(circuit, terminals, reference_m),
+        terminal_features=terminal_features(circuit, reference_m),
         contexts=contexts,
         pair_features=pair_features(circuit, terminals, contexts),
     )

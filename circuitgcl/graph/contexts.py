@@ -1,18 +1,17 @@
 """Meeting contexts: where two nets come near each other.
 
-Capacitance adds up over the places where two nets meet, so a pair's coupling is a sum over its contexts, and what
-one context contributes is the same wherever that context occurs. Two nets meet
+Capacitance adds up over the places where two nets meet, so a pair's coupling is a sum over its contexts, and
+what one context contributes is the same wherever that context occurs. Two nets meet
 
 - inside one instance, at any level of the hierarchy (`SAME`), or
 - in two neighbouring leaf instances, told by the index structure of instance names (`NEIGHBOUR`).
 
-A context is identified by its two sides, each a (definition, local net). All of it is enumerated per definition and
-mapped onto flat nets by index arithmetic; the pairs that have a context are the candidate pairs.
+A context is identified by its two sides, each a (definition, local net). All of it is enumerated per
+definition and mapped onto flat nets by index arithmetic; the pairs that have a context are the candidate pairs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -20,13 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.graph.fingerprints import Fingerprint, HashArray, hash64
-from circuitgcl.graph.indices import MAX_BUS_STEP, IndexedName, IndexRelation, families, indexed, relation, steps
-from circuitgcl.netlist.records import Definition, FlatCircuit, IntArray
+from circuitgcl.graph.indices import IndexRelation, families, indexed, relation, steps
+from circuitgcl.graph.local_pairs import MAX_ALL_PAIRS, leaf_pairs, routing_pairs
+from circuitgcl.netlist.records import FlatCircuit, IntArray
 
-MAX_ALL_PAIRS = 64  # nets of a leaf body up to which every pair is a candidate
-MAX_HOP_FANOUT = 16  # nets with more pins connect too much to say that two others are near
 MAX_CELL_CHILDREN = 16  # bodies with more instances are arrays or blocks, not cells
-MIN_CROSS_BUDGET = 4096  # net pairs of two families that any body may form
+MAX_COORDINATE = 7  # coordinates further from the end of a name are not told apart
 
 
 class ContextKind(IntEnum):
@@ -87,6 +85,26 @@ def terminal_table(circuit: FlatCircuit, prints: tuple[Fingerprint, ...]) -> Ter
     )
 
 
+def context_table(
+    circuit: FlatCircuit, rails: NDArray[np.int8], terminals: TerminalTable, prints: tuple[Fingerprint, ...]
+) -> ContextTable:
+    """All contexts between signal nets of a circuit.
+
+    Args:
+        circuit: the flat circuit.
+        rails: [N] rail kind of the flat nets.
+        terminals: its terminal table.
+        prints: its fingerprints.
+    """
+    templates = _Templates()
+    walk = _Enumeration(circuit, rails, terminals, prints, templates)
+    for index, instances in enumerate(_instances_by_definition(circuit)):
+        if len(instances):
+            walk.same(index, instances)
+            walk.neighbours(index, instances)
+    return templates.assembled(circuit.net_count)
+
+
 class _Templates:
     """Context rows under construction, and their occurrences."""
 
@@ -114,152 +132,159 @@ class _Templates:
         self.pairs.append(flat[keep])
         self.occurrences.append(rows[keep].astype(np.int32))
 
+    def assembled(self, nets: int) -> ContextTable:
+        """The rows that occur, in the order of their first mention, and their occurrences."""
+        flat = np.concatenate([np.zeros((0, 2), np.int64), *self.pairs])
+        rows = np.concatenate([np.zeros(0, np.int32), *self.occurrences])
+        code, occurrence_pair = np.unique(flat.min(axis=1) * nets + flat.max(axis=1), return_inverse=True)
+        occurring, occurrence_context = np.unique(rows, return_inverse=True)
+        columns = np.array(self.columns, np.int64).reshape(-1, 5)[occurring].T
+        keys = np.array(self.keys, np.uint64).reshape(-1, 2)[occurring].T
+        return ContextTable(
+            kind=columns[0].astype(np.int8),
+            side_a=columns[1].astype(np.int32),
+            side_b=columns[2].astype(np.int32),
+            relation=columns[3].astype(np.int8),
+            coordinate=columns[4].astype(np.int8),
+            key_exact=keys[0],
+            key_structural=keys[1],
+            pair=np.stack([code // nets, code % nets], axis=1).astype(np.int32),
+            occurrence_pair=occurrence_pair.astype(np.int32).ravel(),
+            occurrence_context=occurrence_context.astype(np.int32).ravel(),
+        )
 
-def context_table(
-    circuit: FlatCircuit, rails: NDArray[np.int8], terminals: TerminalTable, prints: tuple[Fingerprint, ...]
-) -> ContextTable:
-    """All contexts between signal nets of a circuit.
 
-    Args:
-        circuit: the flat circuit.
-        rails: [N] rail kind of the flat nets.
-        terminals: its terminal table.
-        prints: its fingerprints.
-    """
-    instances_of = _instances_by_definition(circuit)
-    templates = _Templates()
-    leaves = _leaf_offsets(circuit)
-    for index in range(len(circuit.definitions)):
-        if len(instances_of[index]):
-            _same_contexts(circuit, index, instances_of[index], rails, terminals, prints[index], templates)
-            _neighbour_contexts(circuit, index, instances_of[index], rails, terminals, leaves, templates)
-    return _assembled(circuit, templates)
+@dataclass(frozen=True, slots=True)
+class _Direction:
+    """How the two instances of a `NEIGHBOUR` context lie to each other."""
+
+    coordinate: int  # which one steps by one, counted from the end
+    parity: int  # of the lower index; layouts mirror every other row or column
+
+
+class _Enumeration:
+    """Finds the contexts of a circuit, definition by definition, and notes them in templates."""
+
+    def __init__(
+        self,
+        circuit: FlatCircuit,
+        rails: NDArray[np.int8],
+        terminals: TerminalTable,
+        prints: tuple[Fingerprint, ...],
+        templates: _Templates,
+    ) -> None:
+        self.circuit, self.rails, self.terminals, self.prints = circuit, rails, terminals, prints
+        self.templates = templates
+        self.leaves = _leaf_offsets(circuit)
+
+    def nets(self, index: int, instances: NDArray[np.int64]) -> IntArray:
+        """Flat nets of all local nets of instances of one definition, [instances, n]."""
+        local = np.arange(self.circuit.definitions[index].net_count)
+        nets: IntArray = self.circuit.terminal_net[self.circuit.terminal_offset[instances][:, None] + local]
+        return nets
+
+    def signal(self, nets: IntArray) -> NDArray[np.int64]:
+        """Local nets that are no rail in at least one of the instances."""
+        return np.flatnonzero((self.rails[nets] == 0).any(axis=0))
+
+    def same(self, index: int, instances: NDArray[np.int64]) -> None:
+        """Contexts inside one instance of a definition."""
+        definition, fingerprint = self.circuit.definitions[index], self.prints[index]
+        nets = self.nets(index, instances)
+        signal = self.signal(nets)
+        names = [indexed(label) for label in definition.net_labels]
+        is_leaf = len(definition.device_card) > 0
+        pairs = leaf_pairs(definition, signal) if is_leaf else routing_pairs(definition, signal, names)
+        # wires between many blocks are known by what they join; those of a small cell by the cell as well
+        body = fingerprint.exact if is_leaf or len(definition.child_definition) <= MAX_CELL_CHILDREN else 0
+        base = int(self.terminals.offset[index])
+        parts = fingerprint.net_part.tolist()
+        colours = fingerprint.net_exact.tolist() if is_leaf else parts
+        chosen, rows = [], []
+        for pair in pairs:
+            a, b = sorted(pair, key=colours.__getitem__)
+            link = int(relation(names[a], names[b]))
+            row = self.templates.row(
+                (ContextKind.SAME, index, colours[a], colours[b], link),
+                (ContextKind.SAME, base + a, base + b, link, 0),
+                (
+                    hash64((ContextKind.SAME, body, colours[a], colours[b], link)),
+                    hash64((ContextKind.SAME, *sorted((parts[a], parts[b])), link)),
+                ),
+            )
+            chosen.append((a, b))
+            rows.append(row)
+        if chosen:
+            flat = nets[:, np.array(chosen)].reshape(-1, 2).astype(np.int64)
+            self.templates.occur(flat, np.tile(np.array(rows), len(instances)), self.rails)
+
+    def neighbours(self, index: int, instances: NDArray[np.int64]) -> None:
+        """Contexts between children of a definition whose index differs by one in one coordinate.
+
+        Their corresponding leaves face each other.
+        """
+        definition = self.circuit.definitions[index]
+        facing: dict[tuple[int, int, _Direction], list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {}
+        for (_, count), members in families(definition.child_names).items():
+            if not count:
+                continue
+            for lower, upper, coordinate, parity in steps(members, 1):
+                below, owners = self.leaves[definition.child_definition[lower]]
+                above, others = self.leaves[definition.child_definition[upper]]
+                if len(below) != len(above):
+                    continue
+                start, end = definition.child_instance[lower], definition.child_instance[upper]
+                direction = _Direction(min(coordinate, MAX_COORDINATE), parity)
+                for owner, other in set(zip(owners.tolist(), others.tolist(), strict=True)):
+                    chosen = (owners == owner) & (others == other)
+                    parts = facing.setdefault((owner, other, direction), [])
+                    parts.append((start + below[chosen], end + above[chosen]))
+        for (owner, other, direction), parts in facing.items():
+            lowers, uppers = (
+                (instances[:, None] + np.concatenate([part[side] for part in parts])).ravel()
+                for side in (0, 1)
+            )
+            self.face((owner, lowers), (other, uppers), direction)
+
+    def face(
+        self,
+        lower: tuple[int, NDArray[np.int64]],
+        upper: tuple[int, NDArray[np.int64]],
+        direction: _Direction,
+    ) -> None:
+        """Contexts of every signal net of the lower instances with every one of the upper.
+
+        Args:
+            lower: leaf definition and its instances [B].
+            upper: leaf definition and its instances [B], each across one boundary from the lower one.
+            direction: how they lie to each other.
+        """
+        nets_a, nets_b = self.nets(*lower), self.nets(*upper)
+        signal_a, signal_b = self.signal(nets_a).tolist(), self.signal(nets_b).tolist()
+        if len(signal_a) * len(signal_b) > MAX_ALL_PAIRS**2:
+            return
+        exact, structural = self.terminals.key_exact, self.terminals.key_structural
+        coordinate, parity = direction.coordinate, direction.parity
+        for a in signal_a:
+            side_a = int(self.terminals.offset[lower[0]]) + a
+            for b in signal_b:
+                side_b = int(self.terminals.offset[upper[0]]) + b
+                row = self.templates.row(
+                    (ContextKind.NEIGHBOUR, side_a, side_b, coordinate, parity),
+                    (ContextKind.NEIGHBOUR, side_a, side_b, IndexRelation.NONE, coordinate),
+                    (
+                        hash64((ContextKind.NEIGHBOUR, exact[side_a], exact[side_b], coordinate, parity)),
+                        hash64((ContextKind.NEIGHBOUR, structural[side_a], structural[side_b], coordinate)),
+                    ),
+                )
+                flat = np.stack([nets_a[:, a], nets_b[:, b]], axis=1).astype(np.int64)
+                self.templates.occur(flat, np.full(len(flat), row), self.rails)
 
 
 def _instances_by_definition(circuit: FlatCircuit) -> list[NDArray[np.int64]]:
     order = np.argsort(circuit.instance_definition, kind="stable")
     counts = np.bincount(circuit.instance_definition, minlength=len(circuit.definitions))
     return np.split(order, np.cumsum(counts)[:-1])
-
-
-def _terminal_nets(circuit: FlatCircuit, instances: NDArray[np.int64], nets: int) -> IntArray:
-    """Flat nets of all local nets of instances of one definition, [instances, nets]."""
-    return circuit.terminal_net[circuit.terminal_offset[instances][:, None] + np.arange(nets)]
-
-
-# --- contexts inside one instance ----------------------------------------------------------------------------
-
-
-def _same_contexts(
-    circuit: FlatCircuit,
-    index: int,
-    instances: NDArray[np.int64],
-    rails: NDArray[np.int8],
-    terminals: TerminalTable,
-    fingerprint: Fingerprint,
-    templates: _Templates,
-) -> None:
-    definition = circuit.definitions[index]
-    nets = _terminal_nets(circuit, instances, definition.net_count)
-    signal = np.flatnonzero((rails[nets] == 0).any(axis=0))
-    names = [indexed(label) for label in definition.net_labels]
-    is_leaf = len(definition.device_card) > 0
-    pairs = _leaf_pairs(definition, signal) if is_leaf else _routing_pairs(definition, signal, names)
-    # wires between many blocks are known by what they join; those of a small cell by the cell as well
-    body = fingerprint.exact if is_leaf or len(definition.child_definition) <= MAX_CELL_CHILDREN else 0
-    base = int(terminals.offset[index])
-    parts = fingerprint.net_part.tolist()
-    colours = fingerprint.net_exact.tolist() if is_leaf else parts
-    chosen, rows = [], []
-    for a, b in pairs:
-        if colours[a] > colours[b]:
-            a, b = b, a
-        link = int(relation(names[a], names[b]))
-        structural = hash64((ContextKind.SAME, *sorted((parts[a], parts[b])), link))
-        exact = hash64((ContextKind.SAME, body, colours[a], colours[b], link))
-        row = templates.row(
-            (ContextKind.SAME, index, colours[a], colours[b], link),
-            (ContextKind.SAME, base + a, base + b, link, 0),
-            (exact, structural),
-        )
-        chosen.append((a, b))
-        rows.append(row)
-    if chosen:
-        flat = nets[:, np.array(chosen)].reshape(-1, 2).astype(np.int64)
-        templates.occur(flat, np.tile(np.array(rows), len(instances)), rails)
-
-
-def _leaf_pairs(definition: Definition, signal: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Pairs of a body with devices: all of a small cell; of a large flat one those at most two devices apart."""
-    nets = signal.tolist()
-    if len(nets) <= MAX_ALL_PAIRS:
-        for position, a in enumerate(nets):
-            for b in nets[position + 1 :]:
-                yield a, b
-        return
-    devices_at: dict[int, list[int]] = {net: [] for net in nets}
-    nets_of: list[list[int]] = []
-    for device in range(len(definition.device_card)):
-        start, stop = definition.pin_offset[device : device + 2]
-        touched = sorted({net for net in definition.pin_net[start:stop].tolist() if net in devices_at})
-        nets_of.append(touched)
-        for net in touched:
-            devices_at[net].append(device)
-    near: dict[int, set[int]] = {
-        net: {other for device in devices_at[net] for other in nets_of[device]} - {net} for net in nets
-    }
-    seen: set[tuple[int, int]] = set()
-    for a in nets:
-        reach = set(near[a])
-        for middle in near[a]:
-            if len(devices_at[middle]) <= MAX_HOP_FANOUT:
-                reach |= near[middle]
-        seen.update((min(a, b), max(a, b)) for b in reach if b != a)
-    names = [definition.net_labels[net] for net in nets]
-    seen.update((min(nets[i], nets[j]), max(nets[i], nets[j])) for i, j in _bus_steps(names))
-    yield from sorted(seen)
-
-
-def _bus_steps(names: list[str]) -> Iterator[tuple[int, int]]:
-    for (_, count), members in families(names).items():
-        if count:
-            for step in range(1, MAX_BUS_STEP + 1):
-                for lower, upper, _, _ in steps(members, step):
-                    yield lower, upper
-
-
-def _routing_pairs(
-    definition: Definition, signal: NDArray[np.int64], names: list[IndexedName]
-) -> Iterator[tuple[int, int]]:
-    """Pairs of a body that only connects blocks.
-
-    Nets of one family meet their next neighbours only; nets of two families all meet, as long as that stays within
-    a few times the number of children (crossing bit lines and word lines have a cell for every crossing), otherwise
-    only those of equal or adjacent index.
-    """
-    groups: dict[tuple[str, int], list[int]] = {}
-    for net in signal.tolist():
-        groups.setdefault((names[net].family, len(names[net].coordinates)), []).append(net)
-    seen: set[tuple[int, int]] = set()
-    labels = [definition.net_labels[net] for net in signal.tolist()]
-    chosen = signal.tolist()
-    seen.update((min(chosen[i], chosen[j]), max(chosen[i], chosen[j])) for i, j in _bus_steps(labels))
-    budget = max(MIN_CROSS_BUDGET, 4 * len(definition.child_definition))
-    lists = list(groups.values())
-    for position, first in enumerate(lists):
-        for second in lists[position + 1 :]:
-            for a in first:
-                partners = second if len(first) * len(second) <= budget else _aligned(a, second, names)
-                seen.update((min(a, b), max(a, b)) for b in partners)
-    yield from sorted(seen)
-
-
-def _aligned(net: int, others: list[int], names: list[IndexedName]) -> list[int]:
-    allowed = (IndexRelation.CROSS_SAME, IndexRelation.CROSS_STEP_1)
-    return [other for other in others if relation(names[net], names[other]) in allowed]
-
-
-# --- contexts between neighbouring instances ----------------------------------------------------------------
 
 
 def _leaf_offsets(circuit: FlatCircuit) -> list[tuple[NDArray[np.int64], IntArray]]:
@@ -275,97 +300,3 @@ def _leaf_offsets(circuit: FlatCircuit) -> list[tuple[NDArray[np.int64], IntArra
             owners.append(kinds)
         found.append((np.concatenate(offsets), np.concatenate(owners)))
     return found
-
-
-def _neighbour_contexts(
-    circuit: FlatCircuit,
-    index: int,
-    instances: NDArray[np.int64],
-    rails: NDArray[np.int8],
-    terminals: TerminalTable,
-    leaves: list[tuple[NDArray[np.int64], IntArray]],
-    templates: _Templates,
-) -> None:
-    """Contexts between children whose index differs by one in one coordinate.
-
-    Their corresponding leaves face each other.
-    """
-    definition = circuit.definitions[index]
-    facing: dict[tuple[int, int, int, int], list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {}
-    for (_, count), members in families(definition.child_names).items():
-        if not count:
-            continue
-        for lower, upper, coordinate, parity in steps(members, 1):
-            below, owners = leaves[definition.child_definition[lower]]
-            above, others = leaves[definition.child_definition[upper]]
-            if len(below) != len(above):
-                continue
-            start, end = definition.child_instance[lower], definition.child_instance[upper]
-            for owner, other in set(zip(owners.tolist(), others.tolist(), strict=True)):
-                chosen = (owners == owner) & (others == other)
-                key = (owner, other, min(coordinate, 7), parity)
-                facing.setdefault(key, []).append((start + below[chosen], end + above[chosen]))
-    for (owner, other, coordinate, parity), parts in facing.items():
-        lower_all = (instances[:, None] + np.concatenate([part[0] for part in parts])).ravel()
-        upper_all = (instances[:, None] + np.concatenate([part[1] for part in parts])).ravel()
-        _face(circuit, (owner, lower_all), (other, upper_all), (coordinate, parity), rails, terminals, templates)
-
-
-def _face(
-    circuit: FlatCircuit,
-    lower: tuple[int, NDArray[np.int64]],
-    upper: tuple[int, NDArray[np.int64]],
-    direction: tuple[int, int],
-    rails: NDArray[np.int8],
-    terminals: TerminalTable,
-    templates: _Templates,
-) -> None:
-    """Contexts of every signal net of the lower instances with every one of the upper, across one boundary."""
-    nets_a = _terminal_nets(circuit, lower[1], circuit.definitions[lower[0]].net_count)
-    nets_b = _terminal_nets(circuit, upper[1], circuit.definitions[upper[0]].net_count)
-    signal_a = np.flatnonzero((rails[nets_a] == 0).any(axis=0)).tolist()
-    signal_b = np.flatnonzero((rails[nets_b] == 0).any(axis=0)).tolist()
-    if len(signal_a) * len(signal_b) > MAX_ALL_PAIRS**2:
-        return
-    coordinate, parity = direction
-    for a in signal_a:
-        side_a = int(terminals.offset[lower[0]]) + a
-        for b in signal_b:
-            side_b = int(terminals.offset[upper[0]]) + b
-            exact = (int(terminals.key_exact[side_a]), int(terminals.key_exact[side_b]))
-            structural = (int(terminals.key_structural[side_a]), int(terminals.key_structural[side_b]))
-            row = templates.row(
-                (ContextKind.NEIGHBOUR, side_a, side_b, coordinate, parity),
-                (ContextKind.NEIGHBOUR, side_a, side_b, IndexRelation.NONE, coordinate),
-                (
-                    hash64((ContextKind.NEIGHBOUR, *exact, coordinate, parity)),
-                    hash64((ContextKind.NEIGHBOUR, *structural, coordinate)),
-                ),
-            )
-            flat = np.stack([nets_a[:, a], nets_b[:, b]], axis=1).astype(np.int64)
-            templates.occur(flat, np.full(len(flat), row), rails)
-
-
-# --- assembly ------------------------------------------------------------------------------------------------
-
-
-def _assembled(circuit: FlatCircuit, templates: _Templates) -> ContextTable:
-    nets = circuit.net_count
-    flat = np.concatenate([np.zeros((0, 2), np.int64), *templates.pairs])
-    rows = np.concatenate([np.zeros(0, np.int32), *templates.occurrences])
-    code, occurrence_pair = np.unique(flat.min(axis=1) * nets + flat.max(axis=1), return_inverse=True)
-    occurring, occurrence_context = np.unique(rows, return_inverse=True)
-    columns = np.array(templates.columns, np.int64).reshape(-1, 5)[occurring].T
-    keys = np.array(templates.keys, np.uint64).reshape(-1, 2)[occurring].T
-    return ContextTable(
-        kind=columns[0].astype(np.int8),
-        side_a=columns[1].astype(np.int32),
-        side_b=columns[2].astype(np.int32),
-        relation=columns[3].astype(np.int8),
-        coordinate=columns[4].astype(np.int8),
-        key_exact=keys[0],
-        key_structural=keys[1],
-        pair=np.stack([code // nets, code % nets], axis=1).astype(np.int32),
-        occurrence_pair=occurrence_pair.astype(np.int32).ravel(),
-        occurrence_context=occurrence_context.astype(np.int32).ravel(),
-    )

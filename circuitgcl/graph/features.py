@@ -1,8 +1,8 @@
 """Node features: one named, unit-tagged schema, and the functions that fill it.
 
 The net and device columns follow the statistics of the published data (arXiv 2507.06535) and add what lets an
-array four times larger, or another technology, stay in range: fan-out over instances and sizes relative to the
-technology's shortest drawn channel. Counts and sizes enter as log(1 + x), x in the unit given.
+array four times larger, or another technology, stay in range: fan-out over instances and sizes relative to
+the technology's shortest drawn channel. Counts and sizes enter as log(1 + x), x in the unit given.
 """
 
 from __future__ import annotations
@@ -116,7 +116,10 @@ def net_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
     ones = np.ones(len(card))
 
     def total(mask: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(net[mask], weights=values[mask], minlength=circuit.net_count)
+        sums: NDArray[np.float64] = np.bincount(
+            net[mask], weights=values[mask], minlength=circuit.net_count
+        ).astype(np.float64)
+        return sums
 
     width, length, copies = columns["width"][card], columns["length"][card], columns["copies"][card]
     instances = np.bincount(circuit.terminal_net, minlength=circuit.net_count)
@@ -176,8 +179,7 @@ def pin_features(circuit: FlatCircuit, rails: NDArray[np.int8]) -> Float32Array:
 
 def instance_levels(circuit: FlatCircuit) -> NDArray[np.int64]:
     """Hierarchy level of every instance, [I]; the top is 0."""
-    levels = np.zeros(len(circuit.instance_parent), np.int64)
-    parents = circuit.instance_parent
-    for instance in range(1, len(levels)):  # parents come before children
-        levels[instance] = levels[parents[instance]] + 1
-    return levels
+    levels = [0]
+    for parent in circuit.instance_parent[1:].tolist():  # parents come before children
+        levels.append(levels[parent] + 1)
+    return np.array(levels, np.int64)

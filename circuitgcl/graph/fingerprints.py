@@ -1,9 +1,10 @@
 """Content fingerprints of definitions and of the nets inside them.
 
-A leaf cell keeps its layout wherever it is used, so what was learned about it must be found again under another
-name. A fingerprint is a 64-bit hash of what a definition contains (devices, sizes, local connectivity, port order);
-a net's colour is a hash of the part it plays in there. Both come twice: `exact` (with sizes and models) and
-`structural` (topology and models only). Colours are those of role-aware colour refinement (1-WL); names only break ties.
+A leaf cell keeps its layout wherever it is used, so what was learned about it must be found again under
+another name. A fingerprint is a 64-bit hash of what a definition contains (devices, sizes, local
+connectivity, port order); a net's colour is a hash of the part it plays in there. Both come twice: `exact`
+(with sizes and models) and `structural` (topology and models only). Colours are those of role-aware colour
+refinement (1-WL); names only break ties.
 """
 
 from __future__ import annotations
@@ -141,8 +142,8 @@ def _refine(
 ) -> tuple[HashArray, int]:
     """Net colours after refinement, and the hash of the whole body.
 
-    Ports start from their position, so that two internal nets which only mirror each other still differ when the
-    ports they lead to do.
+    Ports start from their position, so that two internal nets which only mirror each other still differ when
+    the ports they lead to do.
     """
     colours = [
         hash64(("port", local)) if local < definition.port_count else hash64(("net", int(kind)))
@@ -157,7 +158,10 @@ def _refine(
     whole = hash64(
         (
             definition.port_count,
-            *sorted(hash64((label, *(colours[net] for _, net in pins))) for label, pins in _sorted_pins(parts, colours)),
+            *sorted(
+                hash64((label, *(colours[net] for _, net in pins)))
+                for label, pins in _sorted_pins(parts, colours)
+            ),
         )
     )
     return np.array(colours, np.uint64), whole
@@ -170,7 +174,9 @@ def _refined(colours: list[int], parts: list[Attachment]) -> list[int]:
         gathered: list[list[int]] = [[] for _ in colours]
         for label, pins in parts:
             # drain and source are exchangeable, hence sorted
-            around = hash64((label, *(x for pair in sorted((role, colours[net]) for role, net in pins) for x in pair)))
+            around = hash64(
+                (label, *(x for pair in sorted((role, colours[net]) for role, net in pins) for x in pair))
+            )
             for role, net in pins:
                 gathered[net].append(hash64((around, role)))
         colours = [hash64((own, *sorted(seen))) for own, seen in zip(colours, gathered, strict=True)]
@@ -183,8 +189,8 @@ def _refined(colours: list[int], parts: list[Attachment]) -> list[int]:
 def _first_tie(colours: list[int], names: list[str]) -> int | None:
     """Net to set apart next: the first by name of the smallest colour that several nets share, if any.
 
-    A cell whose halves mirror each other is still laid out one way, and its nets keep their names from design to
-    design.
+    A cell whose halves mirror each other is still laid out one way, and its nets keep their names from design
+    to design.
     """
     shared = [colour for colour in set(colours) if colours.count(colour) > 1]
     if not shared:
@@ -196,5 +202,3 @@ def _first_tie(colours: list[int], names: list[str]) -> int | None:
 def _sorted_pins(parts: list[Attachment], colours: list[int]) -> Iterable[Attachment]:
     for label, pins in parts:
         yield label, tuple(sorted(pins, key=lambda pin: (pin[0], colours[pin[1]])))
-
-

@@ -1,6 +1,7 @@
 """Index structure in names: `bl[3]`, `Xbit_r12_c7`, `net_0_4` are members of families with coordinates.
 
-Nothing here knows a naming scheme: every run of digits is a coordinate, and the name without them is the family.
+Nothing here knows a naming scheme: every run of digits is a coordinate, and the name without them is the
+family.
 """
 
 from __future__ import annotations
@@ -56,9 +57,10 @@ def steps(members: list[tuple[tuple[int, ...], int]], step: int) -> list[tuple[i
     """Pairs of one family whose coordinates differ by `step` in exactly one place.
 
     Returns:
-        (position of the lower, position of the upper, coordinate counted from the end, parity of the lower index).
+        (position of the lower, position of the upper, coordinate counted from the end, parity of the lower
+        index).
     """
-    at = {coordinates: position for coordinates, position in members}
+    at = dict(members)
     pairs = []
     for coordinates, position in members:
         for place, value in enumerate(coordinates):

@@ -1,7 +1,7 @@
 """Which nets are supply rails.
 
-A rail joins everything to everything in two hops, so no message passes through one; coupling to a rail counts as
-load to ground.
+A rail joins everything to everything in two hops, so no message passes through one; coupling to a rail counts
+as load to ground.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitgcl.graph.pins import pin_role_codes
 from circuitgcl.netlist.records import FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole
-from circuitgcl.graph.pins import pin_role_codes
 
 
 class RailKind(IntEnum):
@@ -29,7 +29,8 @@ class RailKind(IntEnum):
 
 _BUS_INDEX = r"(?:[\[<(]?\d*[\]>)]?)"
 _GROUND = re.compile(
-    rf"0|(?:[adp]?(?:gnd|vss)|[vp]gnd|vnb|vsub|sub|substrate|ground)(?:[adpx]|_?io|_?core|_?dig|_?ana)?{_BUS_INDEX}!?", re.I
+    rf"0|(?:[adp]?(?:gnd|vss)|[vp]gnd|vnb|vsub|sub|substrate|ground)(?:[adpx]|_?io|_?core|_?dig|_?ana)?{_BUS_INDEX}!?",
+    re.I,
 )
 _SUPPLY = re.compile(
     rf"(?:[adp]?(?:vdd|vcc|vpwr)|vpb|vpp|vbat|power|avdd\w*|dvdd\w*)(?:[adphlx]|_?io|_?core|_?dig|_?ana)?{_BUS_INDEX}!?",
@@ -50,38 +51,37 @@ def rail_kind_of_name(name: str) -> RailKind:
 def recognise_rails(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> NDArray[np.int8]:
     """Rail kind of every flat net, [N] `RailKind`.
 
-    Evidence, strongest first: the user's patterns; the names of top-level and global nets; bulk ties: a top-level
-    port that is the bulk of most MOSFETs of one polarity. Nets inside an instance are never rails by name alone,
-    since a local `vdd` there is driven by something in the circuit.
+    Evidence, strongest first: the user's patterns; the names of top-level and global nets; bulk ties: a
+    top-level port that is the bulk of most MOSFETs of one polarity. Nets inside an instance are never rails
+    by name alone, since a local `vdd` there is driven by something in the circuit.
 
     Args:
         circuit: the flat circuit.
         patterns: glob patterns of rail names, any case (`vdd*`); given ones replace recognition by name.
     """
-    kinds = np.zeros(circuit.net_count, np.int8)
     top = np.flatnonzero(circuit.net_instance == 0)
-    labels = circuit.definitions[circuit.instance_definition[0]].net_labels
+    definition = circuit.definitions[circuit.instance_definition[0]]
+    labels = [definition.net_labels[local] for local in circuit.net_local[top].tolist()]
     bulk = _bulk_counts(circuit)
-    for net in top.tolist():
-        label = labels[circuit.net_local[net]]
-        if patterns:
+    kinds = np.zeros(circuit.net_count, np.int8)
+    if patterns:
+        for net, label in zip(top.tolist(), labels, strict=True):
             if any(fnmatch.fnmatchcase(label.lower(), pattern.lower()) for pattern in patterns):
-                by_name = rail_kind_of_name(label)
-                kinds[net] = by_name or (RailKind.GROUND if bulk[net, 0] > bulk[net, 1] else RailKind.SUPPLY)
-        else:
-            kinds[net] = rail_kind_of_name(label)
-    if not patterns:
-        ports = top[circuit.net_local[top] < circuit.definitions[circuit.instance_definition[0]].port_count]
-        for polarity, kind in ((0, RailKind.GROUND), (1, RailKind.SUPPLY)):
-            total = bulk[:, polarity].sum()
-            if total and not (kinds == kind).any():
-                majority = ports[bulk[ports, polarity] > 0.5 * total]
-                kinds[majority[kinds[majority] == RailKind.SIGNAL]] = kind
+                by_bulk = RailKind.GROUND if bulk[net, 0] > bulk[net, 1] else RailKind.SUPPLY
+                kinds[net] = rail_kind_of_name(label) or by_bulk
+        return kinds
+    kinds[top] = [rail_kind_of_name(label) for label in labels]
+    ports = top[circuit.net_local[top] < definition.port_count]
+    for polarity, kind in enumerate((RailKind.GROUND, RailKind.SUPPLY)):
+        total = bulk[:, polarity].sum()
+        if total and not (kinds == kind).any():
+            majority = ports[bulk[ports, polarity] > 0.5 * total]
+            kinds[majority[kinds[majority] == RailKind.SIGNAL]] = kind
     return kinds
 
 
 def _bulk_counts(circuit: FlatCircuit) -> NDArray[np.int64]:
-    """Number of NMOS and of PMOS bulk pins on every net, [N, 2]."""
+    """Number of NMOS and of PMOS bulk pins on every net, [N, 2], in the order of the rails they tie to."""
     counts = np.zeros((circuit.net_count, 2), np.int64)
     device_type = circuit.table.device_type[circuit.device_card][circuit.pin_device]
     is_bulk = pin_role_codes(circuit) == PinRole.BULK

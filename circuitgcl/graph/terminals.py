@@ -5,6 +5,8 @@ Everything is computed per definition, so its cost follows the text of the netli
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ from circuitgcl.graph.contexts import ContextKind, ContextTable, TerminalTable
 from circuitgcl.graph.features import Feature, Float32Array, card_columns
 from circuitgcl.graph.indices import IndexRelation
 from circuitgcl.graph.pins import card_roles
-from circuitgcl.netlist.records import FlatCircuit
+from circuitgcl.netlist.records import Definition, FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole
 
 TERMINAL_FEATURES = (
@@ -61,51 +63,69 @@ _PIN_SLOTS = {
 _OTHER_SLOT, _GATE_WIDTH, _SOURCE_DRAIN_WIDTH, _LEAVES, _JOINED_AREA = 4, 5, 6, 7, 8
 
 
-def terminal_features(circuit: FlatCircuit, terminals: TerminalTable, reference_m: float) -> Float32Array:
+@dataclass(frozen=True, slots=True)
+class _Contents:
+    """What one definition contains, everything below it included."""
+
+    statistics: NDArray[np.float64]  # [n, _STATISTICS] of what each local net joins
+    devices: float
+    area: float  # squared channel lengths
+
+
+def terminal_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
     """Features of every (definition, local net), [Q, F] in the order of `TERMINAL_FEATURES`."""
     columns = card_columns(circuit, reference_m)
-    statistics: list[NDArray[np.float64]] = []
-    devices_below: list[float] = []
-    areas_below: list[float] = []
+    card_area = columns["width"] * np.maximum(columns["length"], 1.0)
+    contents: list[_Contents] = []  # children come before parents
     rows = []
     for definition in circuit.definitions:
-        own = np.zeros((definition.net_count, _STATISTICS))
-        area = float((columns["width"] * np.maximum(columns["length"], 1.0))[definition.device_card].sum())
-        devices = float(len(definition.device_card))
-        for row, card in enumerate(definition.device_card.tolist()):
-            start, stop = definition.pin_offset[row : row + 2]
-            _add_pins(own, circuit, card, definition.pin_net[start:stop], float(columns["width"][card]))
-        if devices:
-            own[:, _LEAVES] += 1
-            own[:, _JOINED_AREA] += area
-        attached = np.zeros(definition.net_count)
-        for position, child in enumerate(definition.child_definition.tolist()):
-            start, stop = definition.child_net_offset[position : position + 2]
-            nets = definition.child_net[start:stop]
-            np.add.at(own, nets, statistics[child][: len(nets)])
-            np.add.at(attached, nets, 1.0)
-            area += areas_below[child]
-            devices += devices_below[child]
-        statistics.append(own)
-        areas_below.append(area)
-        devices_below.append(devices)
-        is_port = (np.arange(definition.net_count) < definition.port_count).astype(np.float64)
-        is_leaf = float(len(definition.device_card) > 0)
-        cell = np.log1p([devices, area, definition.net_count, definition.port_count])
-        rows.append(
-            np.column_stack(
-                [
-                    np.log1p(own[:, :_COUNTS]),
-                    np.log1p(attached),
-                    is_port,
-                    np.full(definition.net_count, is_leaf),
-                    np.tile(cell, (definition.net_count, 1)),
-                    np.log1p(own[:, _JOINED_AREA]),
-                    np.full(definition.net_count, np.log(reference_m * 1e9)),
-                ]
-            )
-        )
-    return np.concatenate(rows).astype(np.float32)
+        contents.append(_contents(circuit, definition, columns["width"], card_area, contents))
+        rows.append(_rows(definition, contents[-1]))
+    features = np.concatenate(rows)
+    scale = np.full(len(features), np.log(reference_m * 1e9))
+    return np.column_stack([features, scale]).astype(np.float32)
+
+
+def _contents(
+    circuit: FlatCircuit,
+    definition: Definition,
+    card_width: NDArray[np.float64],
+    card_area: NDArray[np.float64],
+    below: list[_Contents],
+) -> _Contents:
+    own = np.zeros((definition.net_count, _STATISTICS))
+    area = float(card_area[definition.device_card].sum())
+    devices = float(len(definition.device_card))
+    for row, card in enumerate(definition.device_card.tolist()):
+        start, stop = definition.pin_offset[row : row + 2]
+        _add_pins(own, circuit, card, definition.pin_net[start:stop], float(card_width[card]))
+    if devices:
+        own[:, _LEAVES] += 1
+        own[:, _JOINED_AREA] += area
+    for position, child in enumerate(definition.child_definition.tolist()):
+        start, stop = definition.child_net_offset[position : position + 2]
+        nets = definition.child_net[start:stop]
+        np.add.at(own, nets, below[child].statistics[: len(nets)])
+        area += below[child].area
+        devices += below[child].devices
+    return _Contents(own, devices, area)
+
+
+def _rows(definition: Definition, contents: _Contents) -> NDArray[np.float64]:
+    """All columns but the last of a definition's local nets, [n, F - 1]."""
+    count = definition.net_count
+    children = np.bincount(definition.child_net, minlength=count)
+    cell = np.log1p([contents.devices, contents.area, count, definition.port_count])
+    return np.column_stack(
+        [
+            np.log1p(contents.statistics[:, :_COUNTS]),
+            np.log1p(children),
+            np.arange(count) < definition.port_count,
+            np.full(count, len(definition.device_card) > 0),
+            np.tile(cell, (count, 1)),
+            np.log1p(contents.statistics[:, _JOINED_AREA]),
+        ]
+    )
 
 
 def _add_pins(
@@ -124,7 +144,10 @@ def _add_pins(
 
 
 def pair_features(circuit: FlatCircuit, terminals: TerminalTable, contexts: ContextTable) -> Float32Array:
-    """Pair-relative features of every context, [K, F] in the order of `PAIR_FEATURES`; symmetric in its sides."""
+    """Pair-relative features of every context, [K, F] in the order of `PAIR_FEATURES`.
+
+    They are symmetric in the two sides of a context.
+    """
     count = len(contexts.kind)
     definition_a = terminals.definition[contexts.side_a]
     definition_b = terminals.definition[contexts.side_b]
@@ -166,7 +189,9 @@ def _shared(circuit: FlatCircuit, index: int, nets_a: list[int], nets_b: list[in
     for pair, (a, b) in enumerate(zip(nets_a, nets_b, strict=True)):
         for device in roles_at[a].keys() & roles_at[b].keys():
             roles_a, roles_b = roles_at[a][device], roles_at[b][device]
-            crossed = (gate in roles_a and source_drain in roles_b) or (gate in roles_b and source_drain in roles_a)
+            crossed = (gate in roles_a and source_drain in roles_b) or (
+                gate in roles_b and source_drain in roles_a
+            )
             if crossed:
                 found[pair, 0] += 1
             elif source_drain in roles_a and source_drain in roles_b:
