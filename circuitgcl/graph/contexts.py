@@ -7,7 +7,8 @@ what one context contributes is the same wherever that context occurs. Two nets 
 - in two neighbouring leaf instances, told by the index structure of instance names (`NEIGHBOUR`).
 
 A context is identified by its two sides, each a (definition, local net). All of it is enumerated per
-definition and mapped onto flat nets by index arithmetic; the pairs that have a context are the candidate pairs.
+definition and mapped onto flat nets by index arithmetic; the pairs that have a context are the candidate
+pairs.
 """
 
 from __future__ import annotations
