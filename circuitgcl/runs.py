@@ -7,18 +7,33 @@ import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader
 
 from circuitgcl.config import to_mapping
+from circuitgcl.errors import DataError
 from circuitgcl.files import write_atomically
 
-if TYPE_CHECKING:
-    import lightning
-    from torch.utils.data import DataLoader
+
+class RandomState(Callback):
+    """Keeps the random state in the checkpoint: a resumed run ends where an uninterrupted one ends."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of torch's CPU generator, which shuffling and dropout draw from."""
+        return {"torch": torch.get_rng_state()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on drawing from where the run was interrupted."""
+        torch.set_rng_state(state_dict["torch"].cpu())
 
 
 class RunFolder:
-    """One training run on disk.
+    """One training run on disk; an unfinished one can only go on with the settings it began with.
 
     Holds `config.json` (resolved), `log/metrics.csv` (per epoch), `state/last.ckpt` (to resume from, removed
     when the run is done), `metrics.json` and the checkpoint.
@@ -27,23 +42,33 @@ class RunFolder:
     def __init__(self, path: Path, config: Any) -> None:
         self.path = path
         self._state = path / "state"
-        write_atomically(path / "config.json", json.dumps(to_mapping(config), indent=2) + "\n")
+        resolved = json.dumps(to_mapping(config), indent=2) + "\n"
+        settings = path / "config.json"
+        if self._last.is_file() and settings.is_file() and settings.read_text(encoding="utf-8") != resolved:
+            raise DataError(
+                f"{path} holds an unfinished run with other settings; use these again, or another folder"
+            )
+        write_atomically(settings, resolved)
+
+    @property
+    def _last(self) -> Path:
+        return self._state / "last.ckpt"
 
     def trainer(
         self, *, max_epochs: int, accelerator: str = "auto", progress: bool = False
     ) -> lightning.Trainer:
         """A trainer that logs and checkpoints into this folder."""
-        import lightning
-        from lightning.pytorch.callbacks import ModelCheckpoint
-        from lightning.pytorch.loggers import CSVLogger
-
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
         return lightning.Trainer(
             max_epochs=max_epochs,
             accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
             devices=1,
             logger=CSVLogger(self.path, name="log", version=""),
-            callbacks=[ModelCheckpoint(self._state, save_last=True, save_top_k=0)],
+            # one file, overwritten after every epoch
+            callbacks=[
+                ModelCheckpoint(self._state, filename="last", enable_version_counter=False),
+                RandomState(),
+            ],
             enable_progress_bar=progress,
             enable_model_summary=False,
             log_every_n_steps=1,
@@ -53,13 +78,14 @@ class RunFolder:
         self, trainer: lightning.Trainer, module: lightning.LightningModule, loader: DataLoader[Any]
     ) -> None:
         """Train, resuming from the state of an unfinished run."""
-        last = self._state / "last.ckpt"
         with warnings.catch_warnings():
             # graphs are in memory already: worker processes would only copy them
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
             warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
-            trainer.fit(module, loader, ckpt_path=last if last.is_file() else None, weights_only=True)
+            trainer.fit(
+                module, loader, ckpt_path=self._last if self._last.is_file() else None, weights_only=True
+            )
 
     def finish(self) -> None:
         """Drop the resume state of a completed run."""

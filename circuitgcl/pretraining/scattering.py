@@ -129,6 +129,14 @@ class ScatteringModule(lightning.LightningModule):
                 int(self.figures["dim"]),
             )
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the monitors: a run killed after its last epoch has no step left to measure them in."""
+        checkpoint["figures"] = self.figures
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the monitors of the interrupted run."""
+        self.figures = checkpoint["figures"]
+
     def _sampled(self, batch: HeteroData) -> Tensor:
         """Rows of the stacked nodes to compare: up to `sample` of each type."""
         rows, start = [], 0

@@ -29,14 +29,8 @@ SOURCE_MEANINGS = {
 NAME_COLUMNS = ("net", "to net", "design")
 NAME_WIDTH = 16  # longer names fold
 UNBOUNDED = 10_000  # characters
-SPARED_COLUMNS = (
-    "source",
-    "class",
-    "P10",
-    "P90",
-    "to signals",
-    "probability",
-)  # on a narrow terminal, in this order
+# on a narrow terminal, in this order
+SPARED_COLUMNS = (("source",), ("class",), ("P10", "P90"), ("to signals", "probability"))
 FEMTO = 1e-15
 
 Columns = dict[str, Iterable[str | Text]]

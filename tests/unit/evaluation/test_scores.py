@@ -53,7 +53,9 @@ def test_regression_against_scikit_learn(law: tuple[np.ndarray, np.ndarray]):
 
 def test_regression_does_not_depend_on_the_unit(law: tuple[np.ndarray, np.ndarray]):
     truth, estimate = law
-    assert regression_scores(truth, estimate, FACTORS) == regression_scores(truth * 10, estimate * 10, FACTORS)
+    assert regression_scores(truth, estimate, FACTORS) == regression_scores(
+        truth * 10, estimate * 10, FACTORS
+    )
 
 
 def test_regression_of_nothing():
