@@ -10,7 +10,6 @@ refinement (1-WL); names only break ties.
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,9 +21,11 @@ from circuitgcl.netlist.records import Definition, DeviceTable, FlatCircuit
 
 HashArray = NDArray[np.uint64]
 
-REFINEMENT_ROUNDS = 6
+REFINEMENT_ROUNDS = 6  # in bodies that keep their ties; others are refined until nothing changes
 MAX_TIE_NETS = 48  # larger bodies keep their ties: breaking them costs a refinement each
 SIZE_STEP_M = 1e-9  # drawn sizes are compared on a nanometre grid
+
+_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +41,13 @@ class Fingerprint:
 
 def hash64(parts: Iterable[object]) -> int:
     """Stable 64-bit hash of a sequence of numbers and texts."""
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        if isinstance(part, (int, np.integer)):
-            digest.update(b"i" + struct.pack("<q", (int(part) + (1 << 63)) % (1 << 64) - (1 << 63)))
-        else:
-            digest.update(b"s" + str(part).encode() + b"\x00")
-    return int.from_bytes(digest.digest(), "little")
+    content = b"".join(
+        b"i" + (int(part) & _MASK).to_bytes(8, "little")
+        if isinstance(part, (int, np.integer))
+        else b"s" + str(part).encode() + b"\x00"
+        for part in parts
+    )
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
 
 
 def fingerprints(circuit: FlatCircuit, rails: NDArray[np.int8]) -> tuple[Fingerprint, ...]:
@@ -168,9 +169,9 @@ def _refine(
 
 
 def _refined(colours: list[int], parts: list[Attachment]) -> list[int]:
-    """Colours after refinement until the partition is stable."""
+    """Colours after refinement until the partition is stable, or for `REFINEMENT_ROUNDS` of a large body."""
     classes = len(set(colours))
-    for _ in range(REFINEMENT_ROUNDS):
+    for _ in range(max(REFINEMENT_ROUNDS, len(colours) if len(colours) <= MAX_TIE_NETS else 0)):
         gathered: list[list[int]] = [[] for _ in colours]
         for label, pins in parts:
             # drain and source are exchangeable, hence sorted

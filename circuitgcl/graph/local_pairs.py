@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.indices import MAX_BUS_STEP, IndexedName, IndexRelation, families, relation, steps
+from circuitgcl.graph.indices import MAX_BUS_STEP, IndexedName, families, steps
 from circuitgcl.netlist.records import Definition
 
 MAX_ALL_PAIRS = 64  # nets of a leaf body up to which every pair is a candidate
 MAX_HOP_FANOUT = 16  # nets with more pins connect too much to say that two others are near
 MIN_CROSS_BUDGET = 4096  # net pairs of two families that any body may form
+MAX_CROSSINGS = 300_000  # net pairs of different families that one body may form
 
 LocalPair = tuple[int, int]
 
@@ -29,7 +31,7 @@ def leaf_pairs(definition: Definition, signal: NDArray[np.int64]) -> Iterable[Lo
     """
     nets = signal.tolist()
     if len(nets) <= MAX_ALL_PAIRS:
-        return [(a, b) for position, a in enumerate(nets) for b in nets[position + 1 :]]
+        return combinations(nets, 2)
     return sorted(_two_hop_pairs(definition, nets) | set(_bus_steps(definition, nets)))
 
 
@@ -40,7 +42,8 @@ def routing_pairs(
 
     Nets of one family meet their next neighbours only; nets of two families all meet, as long as that stays
     within a few times the number of children (crossing bit lines and word lines have a cell for every
-    crossing), otherwise only those of equal or adjacent index.
+    crossing), otherwise only those of equal or adjacent index. Where that would still be too many, as between
+    the cells of a synthesised netlist, nets of two families meet at the cells they share.
 
     Args:
         definition: the body.
@@ -53,15 +56,35 @@ def routing_pairs(
     groups: dict[tuple[str, int], list[int]] = {}
     for net in signal.tolist():
         groups.setdefault((names[net].family, len(names[net].coordinates)), []).append(net)
-    seen = set(_bus_steps(definition, signal.tolist()))
+    crossings = _crossings(definition, list(groups.values()), names)
+    pairs = _pairs_at_children(definition, set(signal.tolist())) if crossings is None else crossings
+    return sorted(pairs | set(_bus_steps(definition, signal.tolist())))
+
+
+def _crossings(
+    definition: Definition, groups: Sequence[list[int]], names: Sequence[IndexedName]
+) -> set[LocalPair] | None:
+    """Pairs of nets of different families, or nothing where they exceed `MAX_CROSSINGS`."""
     budget = max(MIN_CROSS_BUDGET, 4 * len(definition.child_definition))
-    lists = list(groups.values())
-    for position, first in enumerate(lists):
-        for second in lists[position + 1 :]:
-            for a in first:
-                partners = second if len(first) * len(second) <= budget else _aligned(a, second, names)
-                seen.update(_ordered(a, b) for b in partners)
-    return sorted(seen)
+    pairs: set[LocalPair] = set()
+    for first, second in combinations(groups, 2):
+        if len(pairs) > MAX_CROSSINGS:
+            return None
+        if len(first) * len(second) <= budget:
+            pairs.update(_ordered(a, b) for a in first for b in second)
+        else:
+            pairs.update(_aligned(first, second, names))
+    return pairs
+
+
+def _pairs_at_children(definition: Definition, signal: set[int]) -> set[LocalPair]:
+    """Nets that meet at a child with few nets."""
+    pairs: set[LocalPair] = set()
+    for start, stop in pairwise(definition.child_net_offset.tolist()):
+        nets = sorted(signal.intersection(definition.child_net[start:stop].tolist()))
+        if len(nets) <= MAX_ALL_PAIRS:
+            pairs.update(combinations(nets, 2))
+    return pairs
 
 
 def _ordered(a: int, b: int) -> LocalPair:
@@ -98,6 +121,13 @@ def _bus_steps(definition: Definition, nets: list[int]) -> Iterator[LocalPair]:
                     yield _ordered(nets[lower], nets[upper])
 
 
-def _aligned(net: int, others: list[int], names: Sequence[IndexedName]) -> list[int]:
-    allowed = (IndexRelation.CROSS_SAME, IndexRelation.CROSS_STEP_1)
-    return [other for other in others if relation(names[net], names[other]) in allowed]
+def _aligned(first: list[int], second: list[int], names: Sequence[IndexedName]) -> Iterator[LocalPair]:
+    """Nets of two families whose last coordinates are equal or adjacent."""
+    at: dict[int, list[int]] = {}
+    for net in second:
+        for last in names[net].coordinates[-1:]:
+            at.setdefault(last, []).append(net)
+    for net in first:
+        for last in names[net].coordinates[-1:]:
+            for other in (*at.get(last - 1, ()), *at.get(last, ()), *at.get(last + 1, ())):
+                yield _ordered(net, other)
