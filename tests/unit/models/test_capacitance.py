@@ -24,7 +24,7 @@ from circuitgcl.models.capacitance import (
 )
 from circuitgcl.models.encoder import EncoderConfig
 from circuitgcl.models.memory import ContextMemory, Source
-from circuitgcl.models.scaling import CLASS_COUNT
+from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF
 from circuitgcl.netlist import flatten, read_netlist
 
 ARRAY = """* two by three bits
@@ -63,7 +63,8 @@ def design(tmp_path: Path) -> DesignTensors:
 @pytest.fixture
 def model() -> CapacitanceModel:
     torch.manual_seed(0)
-    return CapacitanceModel(ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16)).eval()
+    config = ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16, dropout=0.0)
+    return CapacitanceModel(config).eval()
 
 
 def outputs_of(model: CapacitanceModel, design: DesignTensors) -> ContextOutputs:
@@ -161,6 +162,12 @@ class TestSymmetry:
 
 
 class TestAdditivity:
+    """Of what the networks learn; `TestFloor` has what an estimate adds to it."""
+
+    @pytest.fixture(autouse=True)
+    def learning(self, model: CapacitanceModel) -> None:
+        model.train()
+
     def doubled(self, design: DesignTensors, pair: int) -> DesignTensors:
         own = (design.occurrence_pair == pair).nonzero().squeeze(1)
         rows = torch.cat([torch.arange(len(design.occurrence_pair)), own])
@@ -212,6 +219,30 @@ class TestAdditivity:
         assert total[0].item() == pytest.approx(np.log(3.0), rel=1e-6)
         assert total[2].item() == pytest.approx(np.log(5.0), rel=1e-6)
         assert total[1] < -20  # nothing there, yet finite
+
+
+class TestFloor:
+    """Estimates are given that there is a coupling, hence a label, at all."""
+
+    def test_what_is_not_remembered_lies_above_it(
+        self, model: CapacitanceModel, design: DesignTensors
+    ) -> None:
+        estimate = coupling_of(model, design).farad_log
+        learned = coupling_of(model.train(), design).farad_log
+        torch.testing.assert_close(estimate.exp(), learned.exp() + FLOOR_FF)
+
+    def test_what_is_remembered_stays(self, model: CapacitanceModel, design: DesignTensors) -> None:
+        count = len(design.context_exact)
+        model.coupling_memory = ContextMemory.from_arrays(
+            design.context_exact.numpy(),
+            np.full(count, -9.0, np.float32),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.float32),
+            salt=4,
+        )
+        estimate = coupling_of(model, design).farad_log
+        assert torch.equal(estimate, coupling_of(model.train(), design).farad_log)
+        assert (estimate.exp() < FLOOR_FF).any()
 
 
 class TestExistence:
@@ -276,6 +307,7 @@ class TestMemory:
     def test_a_known_structure_shifts_the_network(
         self, model: CapacitanceModel, design: DesignTensors
     ) -> None:
+        model.train()
         before = coupling_of(model, design).farad_log
         everywhere = dict.fromkeys(range(len(design.context_structural)), 0.7)
         model.coupling_memory = self.remembering(design, {}, everywhere)
