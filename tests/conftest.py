@@ -32,7 +32,7 @@ def tiny_netlist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_netlist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a model with random weights, fitted scales and a memory of one context of the tiny netlist."""
+    """Folder of a model: random weights, fitted scales, a memory of one context of the tiny netlist."""
     import numpy as np
     import torch
 

@@ -45,8 +45,12 @@ BAD_NETLISTS = [
 ]
 
 
-@pytest.mark.parametrize(("content", "place", "reason"), [pytest.param(*c[1:], id=c[0]) for c in BAD_NETLISTS])
-def test_bad_netlist(content: bytes, place: str, reason: str, refuse: Refuse, tiny_model: Path, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("content", "place", "reason"), [pytest.param(*c[1:], id=c[0]) for c in BAD_NETLISTS]
+)
+def test_bad_netlist(
+    content: bytes, place: str, reason: str, refuse: Refuse, tiny_model: Path, tmp_path: Path
+):
     path = tmp_path / "bad.sp"
     path.write_bytes(content)
     for suffix in (".json", ".csv"):
@@ -57,7 +61,9 @@ def test_bad_netlist(content: bytes, place: str, reason: str, refuse: Refuse, ti
 
 
 @pytest.mark.parametrize("case", [c for c in BAD_NETLISTS if c[0] != "no signal"], ids=lambda c: c[0])
-def test_bad_netlist_is_no_better_to_inspect(case: tuple[str, bytes, str, str], refuse: Refuse, tmp_path: Path):
+def test_bad_netlist_is_no_better_to_inspect(
+    case: tuple[str, bytes, str, str], refuse: Refuse, tmp_path: Path
+):
     _, content, place, reason = case
     path = tmp_path / "bad.sp"
     path.write_bytes(content)
@@ -69,7 +75,9 @@ def test_bad_netlist_is_no_better_to_inspect(case: tuple[str, bytes, str, str], 
 def test_one_bad_netlist_among_good_ones_writes_nothing(
     call: Callable[..., object], tiny_netlist: Path, tiny_model: Path, tmp_path: Path
 ):
-    outcome = call("estimate", tiny_netlist, tmp_path / "nix.sp", "--model", tiny_model, "-o", tmp_path / "x.csv")
+    outcome = call(
+        "estimate", tiny_netlist, tmp_path / "nix.sp", "--model", tiny_model, "-o", tmp_path / "x.csv"
+    )
     assert outcome.code == 2
     assert outcome.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
@@ -140,7 +148,9 @@ def test_inspect_and_evaluate_write_json_only(
 ):
     output = tmp_path / f"x.{suffix}"
     assert "known: .json" in refuse("inspect", tiny_netlist, "-o", output, folder=tmp_path)
-    line = refuse("evaluate", tiny_netlist, tiny_netlist, "--model", tiny_model, "-o", output, folder=tmp_path)
+    line = refuse(
+        "evaluate", tiny_netlist, tiny_netlist, "--model", tiny_model, "-o", output, folder=tmp_path
+    )
     assert "known: .json" in line
 
 

@@ -160,7 +160,9 @@ def test_evaluate_counts_pairs_above_the_threshold(
 ):
     output = tmp_path / "m.json"
     for threshold, pairs in (("0.1f", 2), ("0.25f", 1), ("1f", 0)):
-        call("evaluate", tiny_netlist, extraction, "--model", tiny_model, "--min-cap", threshold, "-o", output)
+        call(
+            "evaluate", tiny_netlist, extraction, "--model", tiny_model, "--min-cap", threshold, "-o", output
+        )
         assert read_json(output)["coupling"]["n"] == pairs
 
 

@@ -25,7 +25,7 @@ def test_old_content_stays_when_writing_fails(tmp_path: Path, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(DataError, match="cannot write .*x.txt: No space left"):
+    with pytest.raises(DataError, match=r"cannot write .*x\.txt: No space left"):
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -33,14 +33,14 @@ def test_old_content_stays_when_writing_fails(tmp_path: Path, monkeypatch: pytes
 
 def test_none_of_several_files_is_written_when_one_cannot_be(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="file/b.txt"):
+    with pytest.raises(DataError, match=r"file/b\.txt"):
         write_together({tmp_path / "a.txt": "a", tmp_path / "file" / "b.txt": "b"})
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_folder_in_the_place_of_one_of_several_files(tmp_path: Path):
     (tmp_path / "b.txt").mkdir()
-    with pytest.raises(DataError, match="b.txt"):
+    with pytest.raises(DataError, match=r"b\.txt"):
         write_together({tmp_path / "a.txt": "a", tmp_path / "b.txt": "b"})
     assert [path.name for path in tmp_path.iterdir()] == ["b.txt"]
 

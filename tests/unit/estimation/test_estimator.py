@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -193,7 +194,7 @@ def test_a_higher_threshold_is_less_likely_to_be_passed(estimator: Estimator, ch
         by_pair(estimator.estimate(chain_path, config=EstimateConfig(min_cap_farad=c, min_probability=0.0)))
         for c in (1e-19, 1e-17, 5e-17)
     ]
-    for low, high in zip(tables, tables[1:], strict=False):
+    for low, high in itertools.pairwise(tables):
         assert set(high.index) <= set(low.index)
         assert (high["probability"] <= low["probability"].reindex(high.index) + 1e-9).all()
     assert len(tables[0]) > len(tables[-1])
@@ -209,7 +210,9 @@ def test_include_and_exclude(estimator: Estimator, plain: Estimate, chain_path: 
     chosen = estimator.estimate(chain_path, config=EstimateConfig(include="xin/*, OUT"))
     assert sorted(chosen.nets["net"]) == ["out", "xin/en_", "xin/m"]
     touched = set(chosen.nets["net"])
-    assert all({a, b} & touched for a, b in zip(chosen.couplings["net_a"], chosen.couplings["net_b"], strict=True))
+    assert all(
+        {a, b} & touched for a, b in zip(chosen.couplings["net_a"], chosen.couplings["net_b"], strict=True)
+    )
     pd.testing.assert_frame_equal(by_net(chosen), by_net(plain).loc[sorted(touched)], check_exact=True)
 
     rest = estimator.estimate(chain_path, config=EstimateConfig(exclude="xin/*,out"))

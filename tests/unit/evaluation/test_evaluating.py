@@ -38,7 +38,7 @@ def predictor(tiny_model: Path) -> Predictor:
 
 @pytest.fixture
 def extract(predictor: Predictor, tmp_path: Path) -> Extract:
-    """A design whose extraction is the model's estimate, couplings and loads times a factor, and more cards."""
+    """A design whose extraction is the model's estimate, times factors, and more cards."""
 
     def make(*, coupling: float = 1.0, load: float = 1.0, more: str = "") -> Design:
         schematic, extracted = tmp_path / "pair.sp", tmp_path / "pair.pex.sp"
