@@ -191,7 +191,7 @@ def _bounded(quantity: Quantity, config: EstimateConfig) -> FloatArray:
 
 def _expected_coupling(prediction: Prediction, nets: int, config: EstimateConfig) -> FloatArray:
     """Expected coupling of every net to all other signal nets, [N]: each pair by its probability."""
-    expected = prediction.probability * _bounded(prediction.coupling, config)
+    expected = prediction.existence * _bounded(prediction.coupling, config)
     return np.bincount(prediction.pair.T.ravel(), np.tile(expected, 2), nets).astype(np.float64)
 
 

@@ -35,7 +35,8 @@ class Prediction:
 
     pair: NDArray[np.int64]  # [P, 2] flat nets, a < b
     coupling: Quantity  # [P], given that the coupling exists
-    probability: FloatArray  # [P] that the pair couples above `min_cap_farad`
+    existence: FloatArray  # [P] probability that the pair couples at all
+    probability: FloatArray  # [P] that it couples above `min_cap_farad`
     load: Quantity  # [N] ground-equivalent
     class_probability: FloatArray  # [N, classes]
     min_cap_farad: float
@@ -72,6 +73,7 @@ class Predictor:
         prediction = Prediction(
             pair=design.pair.cpu().numpy(),
             coupling=_quantity(coupling.farad_log, coupling.source, checkpoint.coupling_error),
+            existence=exists.double().cpu().numpy(),
             probability=(exists * above).double().cpu().numpy(),
             load=_quantity(load.farad_log, load.source, checkpoint.load_error),
             class_probability=torch.softmax(load.class_logits, dim=1).double().cpu().numpy(),
@@ -102,15 +104,14 @@ class DistantPairs:
 def _quantity(farad_log: Tensor, source: Tensor, law: ErrorLaw) -> Quantity:
     decades = farad_log / _DECADE
     low, high = law.interval(source, COVERAGE)
-    centre = law.centre(source)
 
-    def farad(shift: Tensor) -> FloatArray:
-        values: FloatArray = (10.0 ** (decades + shift).double()).cpu().numpy() * FARAD_PER_FEMTO
+    def farad(value: Tensor) -> FloatArray:
+        values: FloatArray = (10.0 ** value.double()).cpu().numpy() * FARAD_PER_FEMTO
         return values
 
     return Quantity(
-        farad=farad(centre),
-        lo_farad=farad(low),
-        hi_farad=farad(high),
+        farad=farad(decades),
+        lo_farad=farad(decades + low),
+        hi_farad=farad(decades + high),
         source=source.cpu().numpy().astype(np.int64),
     )

@@ -197,7 +197,7 @@ def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) ->
     coupled = np.bincount(labels.pair.T.ravel(), weights=np.tile(labels.coupling_farad, 2), minlength=nets)
     expected = np.bincount(
         prediction.pair.T.ravel(),
-        weights=np.tile(prediction.probability * prediction.coupling.farad, 2),
+        weights=np.tile(prediction.existence * prediction.coupling.farad, 2),
         minlength=nets,
     )
     total, total_estimate = load + coupled[scored], estimate + expected[scored]

@@ -74,7 +74,8 @@ def finetune(
             t for t, out, is_primary in zip(tensors, held_out, whole, strict=True) if not out and is_primary
         ]
         model = _trained(kept, primary, config, encoder, fold_run, trainer)
-        residuals.collect(model, [t for t, out in zip(tensors, held_out, strict=True) if out])
+        judged = [t for t, out, is_primary in zip(tensors, held_out, whole, strict=True) if out and is_primary]
+        residuals.collect(model, judged)
     primary = [t for t, is_primary in zip(tensors, whole, strict=True) if is_primary]
     model = _trained(tensors, primary, config, encoder, run, trainer)
     coupling_error, load_error = residuals.laws()
@@ -152,6 +153,12 @@ def _trained(
     return model
 
 
+def _groups(item: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+    """Signature of what every item is a sum of: items with the same one repeat each other."""
+    size = int(item.max()) + 1 if len(item) else 0
+    return torch.zeros(size, dtype=torch.int64).index_add(0, item, key)
+
+
 class _Residuals:
     """Held-out errors of the fold models, and the error laws they make."""
 
@@ -169,23 +176,34 @@ class _Residuals:
             outputs = model.contexts(design, embedding)
             coupling = model.coupling(design, outputs)
             load = model.load(design, embedding, outputs)
-            self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source)
+            contexts = _groups(design.occurrence_pair, design.context_exact[design.occurrence_context])
+            self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source, contexts)
             if len(labels.distant_pair):
                 distant = model.distant(design, embedding, load.farad_log, labels.distant_pair)
                 source = torch.full((len(distant),), DISTANT_SOURCE)
-                self._add(self.coupling, distant, labels.distant_ff, source)
-            self._add(self.load, load.farad_log, labels.load_ff, load.source)
+                alone = torch.arange(len(distant))
+                self._add(self.coupling, distant, labels.distant_ff, source, alone)
+            terminals = _groups(design.occurrence_net, design.terminal_exact[design.occurrence_terminal])
+            padded = torch.zeros(len(load.source), dtype=torch.int64)
+            padded[: len(terminals)] = terminals
+            self._add(self.load, load.farad_log, labels.load_ff, load.source, padded)
             hazard = torch.log(-torch.log1p(-coupling.existence.clamp(max=1 - 1e-7)) + 1e-9)
             exists = (labels.candidate_ff > FLOOR_FF).double()
             self.existence.append(torch.stack([hazard.double(), exists, coupling.source.double()]).numpy())
 
     @staticmethod
     def _add(
-        rows: list[np.ndarray[Any, Any]], estimate: torch.Tensor, truth: torch.Tensor, source: torch.Tensor
+        rows: list[np.ndarray[Any, Any]],
+        estimate: torch.Tensor,
+        truth: torch.Tensor,
+        source: torch.Tensor,
+        group: torch.Tensor,
     ) -> None:
         present = truth > 2 * FLOOR_FF  # intervals are for what designers look at
         residual = torch.log10(truth[present]) - estimate[present] / np.log(10.0)
-        rows.append(torch.stack([residual.double(), source[present].double()]).numpy())
+        _, inverse, count = torch.unique(group[present], return_inverse=True, return_counts=True)
+        weight = 1.0 / count[inverse].double()
+        rows.append(torch.stack([residual.double(), source[present].double(), weight]).numpy())
 
     def laws(self) -> tuple[ErrorLaw, ErrorLaw]:
         """Error laws of coupling and of load; wide defaults when nothing was held out."""
@@ -193,7 +211,7 @@ class _Residuals:
         if self.coupling:
             for law, rows in ((coupling, self.coupling), (load, self.load)):
                 joined = np.concatenate(rows, axis=1)
-                law.fit_residuals(joined[0], joined[1].astype(np.int64))
+                law.fit_residuals(joined[0], joined[1].astype(np.int64), joined[2])
             hazard, exists, source = np.concatenate(self.existence, axis=1)
             coupling.fit_existence(hazard, exists > 0, source.astype(np.int64))
         return coupling, load
@@ -204,7 +222,7 @@ class _Residuals:
         for name, rows in (("coupling", self.coupling), ("net_load", self.load)):
             if not rows:
                 continue
-            residual, source = np.concatenate(rows, axis=1)
+            residual, source, _ = np.concatenate(rows, axis=1)
             for code, label in enumerate((*(s.name.lower() for s in Source), "distant")):
                 own = residual[source == code]
                 if len(own):

@@ -31,14 +31,28 @@ class ErrorLaw(nn.Module):
         self.register_buffer("quantiles", normal.float().repeat(sources, 1))
         self.register_buffer("existence", torch.tensor([[1.0, 0.0]]).repeat(sources, 1))
 
-    def fit_residuals(self, residual: NDArray[np.float64], source: NDArray[np.int64]) -> None:
-        """Set the quantiles from held-out residuals in decades; a rare source takes those of all."""
+    def fit_residuals(
+        self,
+        residual: NDArray[np.float64],
+        source: NDArray[np.int64],
+        weight: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Set the quantiles from held-out residuals in decades; a rare source takes those of all.
+
+        Args:
+            residual: [X] log10(true / estimated).
+            source: [X] row of each residual.
+            weight: [X] repeats of one situation share a weight of 1, so that a large array does not speak for all;
+                all alike when absent.
+        """
+        weight = np.ones(len(residual)) if weight is None else weight
         if len(residual) < MIN_RESIDUALS:
             return
         for row in range(len(self.quantiles)):
-            own = residual[source == row]
-            chosen = own if len(own) >= MIN_RESIDUALS else residual
-            self.quantiles[row] = torch.from_numpy(np.quantile(chosen, LEVELS)).float()
+            own = source == row
+            chosen = own if own.sum() >= MIN_RESIDUALS else np.ones(len(source), bool)
+            quantiles = np.quantile(residual[chosen], LEVELS, weights=weight[chosen], method="inverted_cdf")
+            self.quantiles[row] = torch.from_numpy(quantiles).float()
 
     def fit_existence(
         self, log_hazard: NDArray[np.float64], exists: NDArray[np.bool_], source: NDArray[np.int64]
@@ -56,15 +70,11 @@ class ErrorLaw(nn.Module):
             slope = max(float(fit.coef_[0, 0]), 0.05)  # more hazard never means less coupling
             self.existence[row] = torch.tensor([slope, float(fit.intercept_[0])])
 
-    def centre(self, source: Tensor) -> Tensor:
-        """Median residual in decades, added to an estimate to centre it."""
-        return self.quantiles[source, LEVELS.index(0.5)]
-
     def interval(self, source: Tensor, coverage: float = 0.8) -> tuple[Tensor, Tensor]:
-        """Lower and upper residual in decades of the central interval."""
+        """Lower and upper residual in decades of the central interval; it always holds the estimate itself."""
         tail = round((1 - coverage) / 2, 2)
         low, high = LEVELS.index(tail), LEVELS.index(round(1 - tail, 2))
-        return self.quantiles[source, low], self.quantiles[source, high]
+        return self.quantiles[source, low].clamp(max=0.0), self.quantiles[source, high].clamp(min=0.0)
 
     def exceedance(self, source: Tensor, log10_ratio: Tensor) -> Tensor:
         """Probability that truth exceeds estimate by `log10_ratio` decades (interpolated quantiles)."""
