@@ -74,7 +74,7 @@ def finetune(
             t for t, out, is_primary in zip(tensors, held_out, whole, strict=True) if not out and is_primary
         ]
         model = _trained(kept, primary, config, encoder, fold_run, trainer)
-        judged = [t for t, out, is_primary in zip(tensors, held_out, whole, strict=True) if out and is_primary]
+        judged = [t for t, out, first in zip(tensors, held_out, whole, strict=True) if out and first]
         residuals.collect(model, judged)
     primary = [t for t, is_primary in zip(tensors, whole, strict=True) if is_primary]
     model = _trained(tensors, primary, config, encoder, run, trainer)

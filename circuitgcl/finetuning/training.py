@@ -92,7 +92,8 @@ class FinetuneModule(lightning.LightningModule):
 
     def set_label_laws(self) -> None:
         """Hand the training label laws to the model, which needs them to leave the balanced scale again."""
-        for task, law in ((self.coupling_task, self.model.coupling_law), (self.load_task, self.model.load_law)):
+        model = self.model
+        for task, law in ((self.coupling_task, model.coupling_law), (self.load_task, model.load_law)):
             balanced = task.regression.balanced
             if balanced is not None and balanced.kind is BalancedMSEKind.GAI:
                 law.set(balanced.places, balanced.variances, balanced.weights, balanced.noise_scale.detach())

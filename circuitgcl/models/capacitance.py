@@ -189,7 +189,7 @@ class CapacitanceModel(nn.Module):
         return low + (high - low) * torch.sigmoid(value)  # a hard limit would stop the gradient
 
     def _natural_weight(self, weight: Tensor) -> Tensor:
-        """Context weights under the natural label law; contexts below all labels stay as small as they are."""
+        """Context weights under the natural label law; contexts below all labels stay as they are."""
         if self.training:
             return weight
         decades = weight / DECADE
@@ -197,17 +197,18 @@ class CapacitanceModel(nn.Module):
         return torch.where(decades > LOWEST_LABEL_DECADES, natural * DECADE, weight)
 
     def _given_coupling(self, farad_log: Tensor, source: Tensor) -> Tensor:
-        """Estimates given that there is a coupling at all: what is not remembered lies above the label floor."""
+        """Estimates given that there is a coupling: what is not remembered lies above the label floor."""
         if self.training:
             return farad_log
         raised = torch.log(farad_log.exp() + FLOOR_FF)
         return torch.where(source == int(Source.MEMORY), farad_log, raised)
 
     def _natural_load(self, farad_log: Tensor, source: Tensor) -> Tensor:
-        """Loads that the network estimates, under the natural label law; remembered ones follow it already."""
+        """Loads the network estimates, under the natural label law; remembered ones follow it already."""
         if self.training:
             return farad_log
-        return torch.where(source == int(Source.NETWORK), self.load_law(farad_log / DECADE) * DECADE, farad_log)
+        natural = self.load_law(farad_log / DECADE) * DECADE
+        return torch.where(source == int(Source.NETWORK), natural, farad_log)
 
     def _nets(self, design: DesignTensors, embedding: Tensor) -> Tensor:
         return torch.cat([self.net_scale(design.net_features), self.embedding_scale(embedding)], dim=1)

@@ -42,8 +42,8 @@ class ErrorLaw(nn.Module):
         Args:
             residual: [X] log10(true / estimated).
             source: [X] row of each residual.
-            weight: [X] repeats of one situation share a weight of 1, so that a large array does not speak for all;
-                all alike when absent.
+            weight: [X] repeats of one situation share a weight of 1, so that a large array does not speak for
+                all; equal when absent.
         """
         weight = np.ones(len(residual)) if weight is None else weight
         if len(residual) < MIN_RESIDUALS:
@@ -71,7 +71,7 @@ class ErrorLaw(nn.Module):
             self.existence[row] = torch.tensor([slope, float(fit.intercept_[0])])
 
     def interval(self, source: Tensor, coverage: float = 0.8) -> tuple[Tensor, Tensor]:
-        """Lower and upper residual in decades of the central interval; it always holds the estimate itself."""
+        """Lower and upper residual in decades of the central interval; it always holds the estimate."""
         tail = round((1 - coverage) / 2, 2)
         low, high = LEVELS.index(tail), LEVELS.index(round(1 - tail, 2))
         return self.quantiles[source, low].clamp(max=0.0), self.quantiles[source, high].clamp(min=0.0)

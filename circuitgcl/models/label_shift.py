@@ -1,11 +1,11 @@
-"""From the balanced label law back to the natural one.
+r"""From the balanced label law back to the natural one.
 
-A regressor trained with balanced MSE estimates as if all labels were equally frequent. On a design whose labels
-follow the training law, the best estimate is the posterior mean under that law: with training labels
-:math:`\\sum_k w_k N(\\mu_k, v_k)` and a balanced estimate :math:`\\hat y` of noise :math:`\\sigma`,
+A regressor trained with balanced MSE estimates as if all labels were equally frequent. On a design whose
+labels follow the training law, the best estimate is the posterior mean under that law: with training labels
+:math:`\sum_k w_k N(\mu_k, v_k)` and a balanced estimate :math:`\hat y` of noise :math:`\sigma`,
 
-.. math:: E[y] = \\sum_k r_k \\frac{\\mu_k \\sigma^2 + \\hat y v_k}{\\sigma^2 + v_k}, \\qquad
-          r_k \\propto w_k N(\\hat y; \\mu_k, v_k + \\sigma^2).
+.. math:: E[y] = \sum_k r_k \frac{\mu_k \sigma^2 + \hat y v_k}{\sigma^2 + v_k}, \qquad
+          r_k \propto w_k N(\hat y; \mu_k, v_k + \sigma^2).
 
 This inverts the change of prior on which balanced MSE rests (Ren et al., CVPR 2022).
 """
@@ -19,7 +19,7 @@ COMPONENTS = 8
 
 
 class LabelLaw(nn.Module):
-    """Gaussian mixture of the training labels and the noise of the balanced estimates; the identity until set.
+    """Gaussian mixture of the training labels and the noise of the balanced estimates; identity until set.
 
     Shapes:
         means, variances, weights `[COMPONENTS]`; noise scalar; all in the unit of the labels

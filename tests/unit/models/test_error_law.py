@@ -60,8 +60,12 @@ def test_a_rare_source_takes_the_law_of_all():
     source = np.repeat([0, 1], [1000, MIN_RESIDUALS - 1])
     law = ErrorLaw(2)
     law.fit_residuals(residual, source)
-    np.testing.assert_allclose(law.quantiles[1].numpy(), np.quantile(residual, LEVELS, method="inverted_cdf"), rtol=1e-6)
-    np.testing.assert_allclose(law.quantiles[0].numpy(), np.quantile(residual[:1000], LEVELS), rtol=1e-6)
+    np.testing.assert_allclose(
+        law.quantiles[1].numpy(), np.quantile(residual, LEVELS, method="inverted_cdf"), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        law.quantiles[0].numpy(), np.quantile(residual[:1000], LEVELS, method="inverted_cdf"), rtol=1e-6
+    )
 
 
 def test_too_few_residuals_change_nothing():
