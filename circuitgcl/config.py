@@ -31,7 +31,13 @@ def load_config(
         ConfigError: unreadable TOML, an unknown key (the nearest name is suggested) or a value of the wrong
         kind.
     """
-    tree: dict[str, Any] = _read_toml(Path(path)) if path is not None else {}
+    tree: dict[str, Any] = {}
+    if path is not None:
+        tree = _read_toml(Path(path))
+        try:
+            from_mapping(kind, tree)
+        except ConfigError as error:
+            raise ConfigError(str(error), location=SourceLocation(str(path), 0)) from None
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
@@ -47,7 +53,16 @@ def load_config(
 
 
 def from_mapping(kind: type[ConfigType], tree: Mapping[str, Any], prefix: str = "") -> ConfigType:
-    """Build a config dataclass from nested mappings; texts are converted to the field's type."""
+    """Build a config dataclass from nested mappings; texts are converted to the field's type.
+
+    Args:
+        kind: the config dataclass.
+        tree: values of some of its fields; nested dataclasses as mappings.
+        prefix: dotted path of `tree` in the whole configuration, for messages.
+
+    Raises:
+        ConfigError: an unknown key or a value of the wrong kind.
+    """
     assert dataclasses.is_dataclass(kind)
     hints = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]
@@ -55,11 +70,8 @@ def from_mapping(kind: type[ConfigType], tree: Mapping[str, Any], prefix: str = 
     for key, value in tree.items():
         if key not in names:
             near = difflib.get_close_matches(key, names, n=1)
-            hint = (
-                f"did you mean {prefix}{near[0]}?"
-                if near
-                else f"known: {', '.join(prefix + n for n in names)}"
-            )
+            known = ", ".join(prefix + name for name in names)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known: {known}"
             raise ConfigError(f"unknown configuration key {prefix}{key}; {hint}")
         values[key] = _converted(hints[key], value, f"{prefix}{key}")
     return typing.cast(ConfigType, kind(**values))
@@ -75,7 +87,7 @@ def _plain(value: Any) -> Any:
         return to_mapping(value)
     if isinstance(value, Enum):
         return value.value
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -101,22 +113,43 @@ def _converted(hint: Any, value: Any, key: str) -> Any:
         inner = next(argument for argument in typing.get_args(hint) if argument is not type(None))
         return _converted(inner, value, key)
     if origin is tuple:
-        items = value.split(",") if isinstance(value, str) else value
+        items = (
+            [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+        )
+        if not isinstance(items, (list, tuple)):
+            raise ConfigError(f"{key} = {value!r} is not a list")
         return tuple(_converted(typing.get_args(hint)[0], item, key) for item in items)
     try:
-        if hint is bool and isinstance(value, str):
-            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
-        if isinstance(hint, type) and issubclass(hint, Enum):
-            return hint(value)
-        if hint in (int, float, str) and not (hint is int and isinstance(value, float)):
-            return hint(value)
-        if isinstance(value, hint):
-            return value
-    except (KeyError, TypeError, ValueError):
-        pass
-    choices = (
-        f" (one of {', '.join(m.value for m in hint)})"
-        if isinstance(hint, type) and issubclass(hint, Enum)
-        else ""
-    )
-    raise ConfigError(f"{key} = {value!r} is not of type {getattr(hint, '__name__', hint)}{choices}")
+        return _scalar(hint, value)
+    except (KeyError, OverflowError, TypeError, ValueError):
+        is_enum = isinstance(hint, type) and issubclass(hint, Enum)
+        choices = f" (one of {', '.join(str(member.value) for member in hint)})" if is_enum else ""
+        raise ConfigError(
+            f"{key} = {value!r} is not of type {getattr(hint, '__name__', hint)}{choices}"
+        ) from None
+
+
+_TRUTH = {"true": True, "false": False, "1": True, "0": False}
+
+
+def _scalar(hint: Any, value: Any) -> Any:
+    """Single value as the field's type; texts are read, anything else must fit without loss.
+
+    Raises:
+        KeyError, OverflowError, TypeError or ValueError: it does not fit.
+    """
+    if hint is bool and isinstance(value, str):
+        return _TRUTH[value.lower()]
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint(value)
+    if isinstance(value, bool) and hint is not bool:
+        raise TypeError
+    if hint in (int, float) and isinstance(value, str):
+        return hint(value)
+    if hint is float and isinstance(value, int):
+        return float(value)
+    if hint is str and isinstance(value, (int, float)):
+        return str(value)
+    if not isinstance(value, hint):
+        raise TypeError
+    return value

@@ -74,14 +74,15 @@ def without(designs: Sequence[DesignFiles], patterns: Sequence[str]) -> tuple[De
     return kept
 
 
-_MANIFEST_KEYS = {"name", "schematic", "extracted", "technology", "family"}
+_MANIFEST_KEYS = ("name", "schematic", "extracted", "technology", "family")
 
 
 def read_manifest(path: str | Path) -> tuple[DesignFiles, ...]:
     """Designs listed in a TOML manifest, `[[design]]` tables with paths relative to the manifest.
 
     Raises:
-        DataError: no readable manifest, a missing or unknown key, or a listed file that does not exist.
+        DataError: no readable manifest, a missing or unknown key, two designs of one name, or a listed file
+            that does not exist.
     """
     path = Path(path)
     here = SourceLocation(str(path), 0)
@@ -94,26 +95,36 @@ def read_manifest(path: str | Path) -> tuple[DesignFiles, ...]:
     entries = tree.get("design")
     if not isinstance(entries, list) or not entries:
         raise DataError("the manifest lists no [[design]]", location=here)
-    return tuple(_design_files(entry, path) for entry in entries)
+    designs = tuple(_design_files(entry, path) for entry in entries)
+    names = [files.name for files in designs]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"two designs are called {name!r}; give each a name of its own", location=here)
+    return designs
 
 
-def _design_files(entry: dict[str, Any], path: Path) -> DesignFiles:
+def _design_files(entry: Any, path: Path) -> DesignFiles:
     here = SourceLocation(str(path), 0)
-    unknown = entry.keys() - _MANIFEST_KEYS
-    if unknown:
-        raise DataError(f"unknown key {sorted(unknown)[0]!r} in a [[design]]", location=here)
-    if not isinstance(entry.get("schematic"), str):
+    if not isinstance(entry, dict):
+        raise DataError(f"{entry!r} stands where a [[design]] table is expected", location=here)
+    for key, value in entry.items():
+        if key not in _MANIFEST_KEYS:
+            known = ", ".join(_MANIFEST_KEYS)
+            raise DataError(f"unknown key {key!r} in a [[design]]; known: {known}", location=here)
+        if not isinstance(value, str):
+            raise DataError(f"{key} = {value!r} in a [[design]] is no text", location=here)
+    if not entry.get("schematic"):
         raise DataError("a [[design]] has no schematic", location=here)
     schematic = path.parent / entry["schematic"]
     extracted = path.parent / entry["extracted"] if entry.get("extracted") else None
     for file in (schematic, extracted):
         if file is not None and not file.is_file():
             raise DataError(f"listed file {file} does not exist", location=here)
-    name = str(entry.get("name") or schematic.name.split(".")[0])
+    name = entry.get("name") or schematic.name.split(".")[0]
     return DesignFiles(
         name=name,
         schematic=schematic,
         extracted=extracted,
-        technology=str(entry.get("technology", "")),
-        family=str(entry.get("family") or name.split("__")[0]),
+        technology=entry.get("technology", ""),
+        family=entry.get("family") or name.split("__")[0],
     )
