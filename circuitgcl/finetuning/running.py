@@ -66,14 +66,14 @@ def finetune(
     families = [design.files.family for design in labelled]
     whole = primary_designs(families, [len(t.net_features) for t in tensors])
     trainer = {"accelerator": accelerator, "progress": progress}
-    residuals = _Residuals()
+    residuals, fold_runs = _Residuals(), list[RunFolder]()
     for index, held_out in enumerate(family_folds(families, config.calibration_folds)):
         kept = [t for t, out in zip(tensors, held_out, strict=True) if not out]
-        fold_run = RunFolder(folder / f"fold{index}", config)
+        fold_runs.append(RunFolder(folder / f"fold{index}", config))
         primary = [
             t for t, out, is_primary in zip(tensors, held_out, whole, strict=True) if not out and is_primary
         ]
-        model = _trained(kept, primary, config, encoder, fold_run, trainer)
+        model = _trained(kept, primary, config, encoder, fold_runs[-1], trainer)
         judged = [t for t, out, first in zip(tensors, held_out, whole, strict=True) if out and first]
         residuals.collect(model, judged)
     primary = [t for t, is_primary in zip(tensors, whole, strict=True) if is_primary]
@@ -90,8 +90,8 @@ def finetune(
     )
     save_model(checkpoint, folder)
     run.write_metrics(checkpoint.metrics)
-    for index in range(config.calibration_folds):
-        RunFolder(folder / f"fold{index}", config).finish()
+    for fold_run in fold_runs:
+        fold_run.finish()
     return checkpoint
 
 

@@ -71,8 +71,11 @@ class FinetuneModule(lightning.LightningModule):
             return self.model.embed(design)
         key = id(design.hetero)
         if key not in self._embeddings:
+            encoder = self.model.encoder
             with torch.no_grad():
+                encoder.eval()  # what is kept must not carry one draw of the dropout
                 self._embeddings[key] = self.model.embed(design)
+                encoder.train(self.training)
         return self._embeddings[key]
 
     def training_step(self, design: DesignTensors, _index: int) -> Tensor:
