@@ -83,6 +83,8 @@ class RunFolder:
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
             warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
+            # a frozen encoder is meant to be in eval mode
+            warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
             trainer.fit(
                 module, loader, ckpt_path=self._last if self._last.is_file() else None, weights_only=True
             )

@@ -23,7 +23,8 @@ FARAD_PER_FEMTO = 1e-15
 class LabelTensors:
     """Targets in femtofarad."""
 
-    candidate_ff: Tensor  # [P] extracted coupling of each candidate pair, 0 where there is none
+    # [P] extracted coupling of each candidate pair; an extraction lists all it finds, so what it does not list is 0
+    candidate_ff: Tensor
     distant_pair: Tensor  # [L', 2] extracted pairs that are no candidates
     distant_ff: Tensor  # [L']
     load_ff: Tensor  # [N] NaN where unknown

@@ -206,7 +206,7 @@ def _net_table(
     rows = graph.signal_nets[shown[graph.signal_nets]]
     ground = _bounded(prediction.load, config)[rows]
     coupled = _expected_coupling(prediction, len(names), config)[rows]
-    classes = checkpoint.target_scale.classes(prediction.load.farad[rows])
+    classes = prediction.class_probability[rows].argmax(axis=1)
     table = pd.DataFrame(
         {
             "net": names[rows],

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors
+from circuitgcl.models.capacitance import LoadOutputs
 from circuitgcl.models.checkpoint import DISTANT_SOURCE, ModelCheckpoint
 from circuitgcl.models.error_law import ErrorLaw
 
 FloatArray = NDArray[np.float64]
 COVERAGE = 0.8
+CLASS_FLOOR = 1e-4  # no class is ruled out altogether
 _DECADE = math.log(10.0)
 
 
@@ -76,10 +78,25 @@ class Predictor:
             existence=exists.double().cpu().numpy(),
             probability=(exists * above).double().cpu().numpy(),
             load=_quantity(load.farad_log, load.source, checkpoint.load_error),
-            class_probability=torch.softmax(load.class_logits, dim=1).double().cpu().numpy(),
+            class_probability=self._classes(load).double().cpu().numpy(),
             min_cap_farad=min_cap_farad,
         )
         return prediction, DistantPairs(self, design, embedding, load.farad_log)
+
+    def _classes(self, load: LoadOutputs) -> Tensor:
+        """Probability of each ground-capacitance class, [N, CLASS_COUNT].
+
+        What the regression and its error law imply, times the square root of the class head's opinion: the head is
+        trained as if classes were equally frequent, so it speaks where the regression is undecided.
+        """
+        decades = load.farad_log / _DECADE
+        law = self.checkpoint.load_error
+        cuts = [math.log10(cut / FARAD_PER_FEMTO) for cut in self.checkpoint.target_scale.cuts_farad]
+        above = [law.exceedance(load.source, cut - decades) for cut in cuts]
+        ladder = torch.stack([torch.ones_like(decades), *above, torch.zeros_like(decades)], dim=1)
+        implied = (ladder[:, :-1] - ladder[:, 1:]).clamp(min=CLASS_FLOOR)
+        joint = implied * torch.softmax(load.class_logits, dim=1).sqrt()
+        return joint / joint.sum(dim=1, keepdim=True)
 
 
 class DistantPairs:

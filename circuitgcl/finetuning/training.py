@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import lightning
 import torch
@@ -51,6 +51,14 @@ class FinetuneModule(lightning.LightningModule):
         self._embeddings: dict[int, Tensor] = {}
         if not config.encoder_learning_rate:
             model.encoder.requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode for everything that learns; a frozen encoder drops nothing."""
+        super().train(mode)
+        if not self.config.encoder_learning_rate:
+            self.model.encoder.eval()
+        return self
 
     def configure_optimizers(self) -> Any:
         """AdamW with a rate of its own for the encoder, and a cosine schedule."""
@@ -71,11 +79,8 @@ class FinetuneModule(lightning.LightningModule):
             return self.model.embed(design)
         key = id(design.hetero)
         if key not in self._embeddings:
-            encoder = self.model.encoder
             with torch.no_grad():
-                encoder.eval()  # what is kept must not carry one draw of the dropout
                 self._embeddings[key] = self.model.embed(design)
-                encoder.train(self.training)
         return self._embeddings[key]
 
     def training_step(self, design: DesignTensors, _index: int) -> Tensor:
@@ -111,6 +116,7 @@ def fit_scales(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> Non
     model.net_scale.fit(d.net_features[d.signal] for d in designs)
     model.terminal_scale.fit(d.terminal_features for d in designs)
     model.pair_scale.fit(d.context_features for d in designs)
+    model.encoder.eval()
     with torch.no_grad():
         model.embedding_scale.fit([model.embed(d)[d.signal] for d in designs])
 

@@ -29,7 +29,7 @@ from circuitgcl.models.memory import Source
 Build = Callable[..., Design]
 MODEL = ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16)
 CONFIG = FinetuneConfig(
-    model=MODEL, memory=MemoryConfig(steps=150), max_epochs=3, loss=RegressionLoss.HUBER, calibration_folds=2
+    model=MODEL, memory=MemoryConfig(iterations=100), max_epochs=3, loss=RegressionLoss.HUBER, calibration_folds=2
 )
 
 
@@ -266,7 +266,7 @@ class TestMemories:
         """Without any training: what the memory adds to an untrained network is the answer."""
         small, large = array(3, 3), array(6, 6)
         model = new_model().eval()
-        fit_memories(model, [tensors(small)], MemoryConfig(ridge=0.01, steps=400), salt=99)
+        fit_memories(model, [tensors(small)], MemoryConfig(ridge=0.01), salt=99)
         design, labels = tensors(large), large.labels
         assert labels is not None
         assert design.labels is not None
@@ -287,7 +287,7 @@ class TestMemories:
     def test_old_memories_do_not_colour_new_ones(self, array: Build) -> None:
         design = tensors(array(2, 2))
         model = new_model().eval()
-        config = MemoryConfig(steps=50)
+        config = MemoryConfig(iterations=50)
         fit_memories(model, [design], config, salt=5)
         first = {k: v.clone() for k, v in model.state_dict().items() if "memory" in k}
         fit_memories(model, [design], config, salt=5)

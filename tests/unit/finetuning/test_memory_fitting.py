@@ -79,7 +79,7 @@ class TestCapacitance:
         """Three contexts of one structure, all e² above the network: c² + 3e² is least at c = 3e."""
         counts = np.tile(np.eye(3, dtype=int), (20, 1))
         item = evidence([1, 2, 3], counts, np.ones(60), classes=[77, 77, 77])
-        memory = fit_memory([item], MemoryTarget.CAPACITANCE, replace(CONFIG, steps=1500), salt=SALT)
+        memory = fit_memory([item], MemoryTarget.CAPACITANCE, CONFIG, salt=SALT)
         stranger = memory(torch.tensor([-2.0]), torch.tensor([999]), torch.tensor([77]))
         assert stranger[1].item() == Source.CLASS
         assert stranger[0].item() == pytest.approx(-0.5, abs=0.05)
