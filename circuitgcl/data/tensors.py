@@ -23,7 +23,7 @@ FARAD_PER_FEMTO = 1e-15
 class LabelTensors:
     """Targets in femtofarad."""
 
-    # [P] extracted coupling of each candidate pair; an extraction lists all it finds, so what it does not list is 0
+    # [P] extracted coupling of each candidate pair; an extraction lists what it finds, so the others are 0
     candidate_ff: Tensor
     distant_pair: Tensor  # [L', 2] extracted pairs that are no candidates
     distant_ff: Tensor  # [L']

@@ -87,7 +87,7 @@ def fit_memory(
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(objective)
+    optimizer.step(objective)  # type: ignore[no-untyped-call]
     with torch.no_grad():
         count = torch.bincount(exact_row, minlength=len(exact_keys))
         base = torch.zeros(len(exact_keys)).index_add(0, exact_row, network + class_offset[class_row]) / count

@@ -17,6 +17,7 @@ SAME, NEIGHBOUR = 0, 1
 Occurrences = Counter[tuple[int, int, int, int]]  # lower net, higher net, exact key, structural key
 
 
+@cache
 def split(name: str) -> tuple[tuple[str, int], tuple[int, ...]]:
     """Family and coordinates."""
     coordinates = tuple(int(run) for run in re.findall("[0-9]+", name) if len(run) < 10)

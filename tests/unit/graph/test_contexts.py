@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -167,7 +168,7 @@ def test_a_netlist_of_single_names_pairs_what_cells_share(flat: Flatten, monkeyp
         [
             ".subckt buf a y gnd\nmn y a gnd gnd nmos w=1u l=0.1u\n.ends",
             f".subckt top {' '.join(letters)} gnd",
-            *(f"xu{a}{b} {a} {b} gnd buf" for a, b in zip(letters, letters[1:], strict=False)),
+            *(f"xu{a}{b} {a} {b} gnd buf" for a, b in pairwise(letters)),
             ".ends\n",
         ]
     )
@@ -175,7 +176,7 @@ def test_a_netlist_of_single_names_pairs_what_cells_share(flat: Flatten, monkeyp
     everything = names(circuit, contexts_of(circuit)[0])
     assert len(everything) == 64 * 63 // 2
     monkeypatch.setattr(local_pairs, "MAX_CROSSINGS", 1000)
-    assert names(circuit, contexts_of(circuit)[0]) == set(zip(letters, letters[1:], strict=False))
+    assert names(circuit, contexts_of(circuit)[0]) == set(pairwise(letters))
 
 
 def test_rails_of_one_instance_only(flat: Flatten):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def test_names_do_not_decide_what_structure_tells(prints: Prints):
         nets = ["first", *names, "last"]
         rows = [
             f"m{i} {b} {a} gnd gnd nmos w=1u l=0.1u"
-            for i, (a, b) in enumerate(zip(nets, nets[1:], strict=False))
+            for i, (a, b) in enumerate(pairwise(nets))
         ]
         return "\n".join([".subckt chain first last gnd", *rows, ".ends\n"])
 
