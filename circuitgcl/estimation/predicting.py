@@ -86,8 +86,8 @@ class Predictor:
     def _classes(self, load: LoadOutputs) -> Tensor:
         """Probability of each ground-capacitance class, [N, CLASS_COUNT].
 
-        What the regression and its error law imply, times the square root of the class head's opinion: the head
-        is trained as if classes were equally frequent, so it speaks where the regression is undecided.
+        What the regression and its error law imply, times the square root of what the class head says: the
+        head is trained as if classes were equally frequent, so it counts where the regression is undecided.
         """
         decades = load.farad_log / _DECADE
         law = self.checkpoint.load_error

@@ -1,4 +1,4 @@
-"""Contexts of a circuit by looking at every pair of nets of every instance, slowly and without any shortcut."""
+"""Contexts of a circuit by looking at every pair of nets of every instance, without any shortcut."""
 
 from __future__ import annotations
 

@@ -211,6 +211,15 @@ def test_sram_block(array: Callable[[str], FlatCircuit], name: str):
     assert table.pair_count > 100
 
 
+DIGEST = """
+import hashlib, sys
+from circuitgcl.graph import build_graph
+from circuitgcl.netlist import flatten, read_netlist
+c = build_graph(flatten(read_netlist(sys.argv[1]))).contexts
+print(hashlib.sha1(c.key_exact.tobytes() + c.occurrence_pair.tobytes() + c.pair.tobytes()).hexdigest())
+"""
+
+
 @needs_openram
 def test_tables_are_consistent_and_the_same_in_every_process(array: Callable[[str], FlatCircuit]):
     name = "fpdk45_2x16__bank"
@@ -225,12 +234,7 @@ def test_tables_are_consistent_and_the_same_in_every_process(array: Callable[[st
     neighbour = table.kind == ContextKind.NEIGHBOUR
     assert terminals.is_leaf[table.side_a[neighbour]].all()
     assert (terminals.definition[table.side_a] == terminals.definition[table.side_b])[~neighbour].all()
-    script = (
-        "import sys; from circuitgcl.netlist import flatten, read_netlist; from circuitgcl.graph import build_graph\n"
-        "g = build_graph(flatten(read_netlist(sys.argv[1]))); c = g.contexts; import hashlib\n"
-        "print(hashlib.sha1(c.key_exact.tobytes() + c.occurrence_pair.tobytes() + c.pair.tobytes()).hexdigest())"
-    )
-    command = [sys.executable, "-c", script, str(OPENRAM / f"{name}.sp.gz")]
+    command = [sys.executable, "-c", DIGEST, str(OPENRAM / f"{name}.sp.gz")]
     outputs = {
         subprocess.run(
             command, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}

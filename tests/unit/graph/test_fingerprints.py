@@ -100,7 +100,7 @@ mgate inner strobe data gnd NMOS W=0.2u L=0.05u
         ("xback q s vdd gnd inv", "xback q s vdd gnd inv\nxmore q s vdd gnd inv", False),
         ("d en q vdd gnd", "d en q vdd gnd spare", False),
     ],
-    ids="width length multiplier model port_order connection device port".split(),
+    ids=["width", "length", "multiplier", "model", "port_order", "connection", "device", "port"],
 )
 def test_what_changes_a_fingerprint(prints: Prints, old: str, new: str, is_same_structure: bool):
     assert LATCH.count(old) == 1
@@ -137,10 +137,7 @@ def test_names_do_not_decide_what_structure_tells(prints: Prints):
 
     def chain(names: list[str]) -> str:
         nets = ["first", *names, "last"]
-        rows = [
-            f"m{i} {b} {a} gnd gnd nmos w=1u l=0.1u"
-            for i, (a, b) in enumerate(pairwise(nets))
-        ]
+        rows = [f"m{i} {b} {a} gnd gnd nmos w=1u l=0.1u" for i, (a, b) in enumerate(pairwise(nets))]
         return "\n".join([".subckt chain first last gnd", *rows, ".ends\n"])
 
     names = [f"n{i}" for i in range(length)]

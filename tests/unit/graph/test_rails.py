@@ -19,7 +19,25 @@ def rails_by_name(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> dict[st
 
 @pytest.mark.parametrize(
     "name",
-    "0 gnd GND! vss VSSA agnd dvss gnda gnd_io vgnd VNB vsub substrate vss[0] gnd1 vss2 pgnd".split(),
+    [
+        "0",
+        "gnd",
+        "GND!",
+        "vss",
+        "VSSA",
+        "agnd",
+        "dvss",
+        "gnda",
+        "gnd_io",
+        "vgnd",
+        "VNB",
+        "vsub",
+        "substrate",
+        "vss[0]",
+        "gnd1",
+        "vss2",
+        "pgnd",
+    ],
 )
 def test_ground_names(name: str):
     assert rail_kind_of_name(name) is RailKind.GROUND
@@ -27,7 +45,24 @@ def test_ground_names(name: str):
 
 @pytest.mark.parametrize(
     "name",
-    "vdd VDD! vcc VPWR vpb vdda avdd dvdd avdd_core vdd_io vdd1 vdd[0] vdd3v3 VDD1V8 vdd1p2 vbat".split(),
+    [
+        "vdd",
+        "VDD!",
+        "vcc",
+        "VPWR",
+        "vpb",
+        "vdda",
+        "avdd",
+        "dvdd",
+        "avdd_core",
+        "vdd_io",
+        "vdd1",
+        "vdd[0]",
+        "vdd3v3",
+        "VDD1V8",
+        "vdd1p2",
+        "vbat",
+    ],
 )
 def test_supply_names(name: str):
     assert rail_kind_of_name(name) is RailKind.SUPPLY
@@ -35,7 +70,26 @@ def test_supply_names(name: str):
 
 @pytest.mark.parametrize(
     "name",
-    "vref bl vin vout en_vdd vddok vssen s0 00 q gnd_sense dd v dd_out subtract power_good x/vdd net_vdd".split(),
+    [
+        "vref",
+        "bl",
+        "vin",
+        "vout",
+        "en_vdd",
+        "vddok",
+        "vssen",
+        "s0",
+        "00",
+        "q",
+        "gnd_sense",
+        "dd",
+        "v",
+        "dd_out",
+        "subtract",
+        "power_good",
+        "x/vdd",
+        "net_vdd",
+    ],
 )
 def test_signal_names(name: str):
     assert rail_kind_of_name(name) is RailKind.SIGNAL
@@ -61,7 +115,8 @@ def test_local_supplies_are_no_rails(flat: Flatten):
 
 def test_global_and_internal_top_nets_are_rails(flat: Flatten):
     text = (
-        ".global vdd!\n.subckt inv a y\nmn y a 0 0 nmos w=1u l=0.1u\nmp y a vdd! vdd! pmos w=1u l=0.1u\n.ends\n"
+        ".global vdd!\n.subckt inv a y\n"
+        "mn y a 0 0 nmos w=1u l=0.1u\nmp y a vdd! vdd! pmos w=1u l=0.1u\n.ends\n"
         ".subckt top in out\nx1 in mid inv\nx2 mid out inv\nc1 out vss 1f\n.ends\n"
     )
     expected = {"vdd!": RailKind.SUPPLY, "0": RailKind.GROUND, "vss": RailKind.GROUND}
@@ -94,7 +149,8 @@ def test_half_of_the_bulks_are_no_majority(flat: Flatten):
 
 def test_names_outweigh_bulks_of_the_wrong_polarity(flat: Flatten):
     """Swapped bulks must neither turn a supply into a ground nor add a second rail of a kind."""
-    text = ".subckt top in out vdd gnd\nmn out in gnd vdd nmos w=1u l=1u\nmp out in vdd gnd pmos w=1u l=1u\n.ends\n"
+    devices = "mn out in gnd vdd nmos w=1u l=1u\nmp out in vdd gnd pmos w=1u l=1u\n"
+    text = f".subckt top in out vdd gnd\n{devices}.ends\n"
     assert rails_by_name(flat(text)) == {"vdd": RailKind.SUPPLY, "gnd": RailKind.GROUND}
     odd = text.replace("gnd", "well")  # tied to PMOS bulks, and no other supply-like port is left
     assert rails_by_name(flat(odd)) == {"vdd": RailKind.SUPPLY}
