@@ -120,7 +120,7 @@ def test_bad_files(tmp_path: Path, text: str, message: str):
 
 
 def test_a_missing_file(tmp_path: Path):
-    with pytest.raises(ConfigError, match="c.toml does not exist"):
+    with pytest.raises(ConfigError, match=r"c.toml does not exist"):
         load_config(Outer, tmp_path / "c.toml")
     with pytest.raises(ConfigError, match="not a readable TOML file"):
         load_config(Outer, tmp_path)
