@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,9 @@ from numpy.typing import NDArray
 from circuitgcl.graph.fingerprints import Fingerprint, HashArray, hash64
 from circuitgcl.graph.indices import IndexRelation, families, indexed, relation, steps
 from circuitgcl.graph.local_pairs import MAX_ALL_PAIRS, leaf_pairs, routing_pairs
-from circuitgcl.netlist.records import FlatCircuit, IntArray
+from circuitgcl.netlist.records import Definition, FlatCircuit, IntArray
 
-MAX_CELL_CHILDREN = 16  # bodies with more instances are arrays or blocks, not cells
+MAX_CELL_CHILDREN = 16  # bodies with more instances are blocks, not cells
 MAX_COORDINATE = 7  # coordinates further from the end of a name are not told apart
 
 
@@ -196,21 +197,24 @@ class _Enumeration:
         names = [indexed(label) for label in definition.net_labels]
         is_leaf = len(definition.device_card) > 0
         pairs = leaf_pairs(definition, signal) if is_leaf else routing_pairs(definition, signal, names)
-        # wires between many blocks are known by what they join; those of a small cell by the cell as well
-        body = fingerprint.exact if is_leaf or len(definition.child_definition) <= MAX_CELL_CHILDREN else 0
+        # wires between blocks and in arrays are known by what they join; those of a cell by the cell as well
+        is_cell = is_leaf or _is_cell(definition)
+        body = fingerprint.exact if is_cell else 0
         base = int(self.terminals.offset[index])
         parts = fingerprint.net_part.tolist()
-        colours = fingerprint.net_exact.tolist() if is_leaf else parts
+        colours = fingerprint.net_exact.tolist() if is_cell else parts
+        children = _children_at(definition)
         chosen, rows = [], []
         for pair in pairs:
             a, b = sorted(pair, key=colours.__getitem__)
             link = int(relation(names[a], names[b]))
+            meet = int(not children[a].isdisjoint(children[b]))
             row = self.templates.row(
-                (ContextKind.SAME, index, colours[a], colours[b], link),
+                (ContextKind.SAME, index, colours[a], colours[b], link, meet),
                 (ContextKind.SAME, base + a, base + b, link, 0),
                 (
-                    hash64((ContextKind.SAME, body, colours[a], colours[b], link)),
-                    hash64((ContextKind.SAME, *sorted((parts[a], parts[b])), link)),
+                    hash64((ContextKind.SAME, body, colours[a], colours[b], link, meet)),
+                    hash64((ContextKind.SAME, *sorted((parts[a], parts[b])), link, meet)),
                 ),
             )
             chosen.append((a, b))
@@ -286,6 +290,26 @@ def _instances_by_definition(circuit: FlatCircuit) -> list[NDArray[np.int64]]:
     order = np.argsort(circuit.instance_definition, kind="stable")
     counts = np.bincount(circuit.instance_definition, minlength=len(circuit.definitions))
     return np.split(order, np.cumsum(counts)[:-1])
+
+
+def _is_cell(definition: Definition) -> bool:
+    """Whether a body of instances is a cell of its own: small, and no array of any size."""
+    if len(definition.child_definition) > MAX_CELL_CHILDREN:
+        return False
+    kinds = definition.child_definition.tolist()
+    return all(
+        len({kinds[child] for _, child in members}) == len(members)
+        for members in families(definition.child_names).values()
+    )
+
+
+def _children_at(definition: Definition) -> list[set[int]]:
+    """Children that every local net is connected to."""
+    found: list[set[int]] = [set() for _ in range(definition.net_count)]
+    for child, (start, stop) in enumerate(pairwise(definition.child_net_offset.tolist())):
+        for net in definition.child_net[start:stop].tolist():
+            found[net].add(child)
+    return found
 
 
 def _leaf_offsets(circuit: FlatCircuit) -> list[tuple[NDArray[np.int64], IntArray]]:

@@ -27,15 +27,10 @@ class RailKind(IntEnum):
     SUPPLY = 2
 
 
-_BUS_INDEX = r"(?:[\[<(]?\d*[\]>)]?)"
-_GROUND = re.compile(
-    rf"0|(?:[adp]?(?:gnd|vss)|[vp]gnd|vnb|vsub|sub|substrate|ground)(?:[adpx]|_?io|_?core|_?dig|_?ana)?{_BUS_INDEX}!?",
-    re.I,
-)
-_SUPPLY = re.compile(
-    rf"(?:[adp]?(?:vdd|vcc|vpwr)|vpb|vpp|vbat|power|avdd\w*|dvdd\w*)(?:[adphlx]|_?io|_?core|_?dig|_?ana)?{_BUS_INDEX}!?",
-    re.I,
-)
+# what may follow the stem: a domain (`vdda`, `vdd_io`), a voltage (`vdd_1v8`), a number or a bus index
+_DOMAIN = r"(?:_?(?:[adhlpqx]|io|core|dig|ana|rf|pll|esd|pad))?(?:_?\d+[vp]\d*)?(?:[\[<(]?\d*[\]>)]?)!?"
+_GROUND = re.compile(rf"0|(?:(?:[adp]?(?:gnd|vss)|vee|[vp]gnd|vnb|vsub|sub|substrate|ground){_DOMAIN})", re.I)
+_SUPPLY = re.compile(rf"(?:[adp]?(?:vdd|vcc|vpwr)|vpb|vpp|vbat|power|avdd\w*|dvdd\w*){_DOMAIN}", re.I)
 _VOLTAGE_SUPPLY = re.compile(r"v?(?:dd|cc)\d+(?:v|p)\d*!?", re.I)
 
 

@@ -40,7 +40,7 @@ def model_run(encoder_run: Path, manifest: Path) -> Path:
     run = encoder_run.parent / "model"
     invoke(
         "finetune", manifest, "-o", run, "--encoder", encoder_run, "--skip", "*_6x6_*",
-        "--name", "arrays", *MODEL, *SHORT, "--set", "memory.steps=200", "--set", "calibration_folds=2",
+        "--name", "arrays", *MODEL, *SHORT, "--set", "memory.iterations=200", "--set", "calibration_folds=2",
     )  # fmt: skip
     return run
 

@@ -77,15 +77,30 @@ class _Naive:
         body, fingerprint = self.circuit.definitions[index], self.prints[index]
         is_leaf = bool(len(body.device_card))
         near = self.near_in_leaf if is_leaf else self.near_in_routing
-        whole = fingerprint.exact if is_leaf or len(body.child_names) <= 16 else 0
+        is_cell = is_leaf or (len(body.child_names) <= 16 and not self.holds_an_array(index))
+        whole = fingerprint.exact if is_cell else 0
         part = fingerprint.net_part.tolist()
-        colour = fingerprint.net_exact.tolist() if is_leaf else part
+        colour = fingerprint.net_exact.tolist() if is_cell else part
         signal, nets = self.signal(index), self.flat(instance)
         for a, b in combinations(signal, 2):
             if near(index, signal, a, b):
                 how = link(body.net_labels[a], body.net_labels[b])
-                exact = hash64((SAME, whole, *sorted((colour[a], colour[b])), how))
-                self.note(nets[a], nets[b], exact, hash64((SAME, *sorted((part[a], part[b])), how)))
+                meet = int(self.share_a_child(index, a, b))
+                exact = hash64((SAME, whole, *sorted((colour[a], colour[b])), how, meet))
+                self.note(nets[a], nets[b], exact, hash64((SAME, *sorted((part[a], part[b])), how, meet)))
+
+    def holds_an_array(self, index: int) -> bool:
+        body = self.circuit.definitions[index]
+        kinds = [
+            (re.sub(r"\d+", "#", name.casefold()), len(re.findall(r"\d+", name)), child)
+            for name, child in zip(body.child_names, body.child_definition.tolist(), strict=True)
+        ]
+        return len(set(kinds)) < len(kinds)
+
+    def share_a_child(self, index: int, a: int, b: int) -> bool:
+        body = self.circuit.definitions[index]
+        ends = body.child_net_offset.tolist()
+        return any({a, b} <= set(body.child_net[i:j].tolist()) for i, j in pairwise(ends))
 
     def near_in_leaf(self, index: int, signal: list[int], a: int, b: int) -> bool:
         if len(signal) <= 64:
