@@ -29,7 +29,11 @@ from circuitgcl.models.memory import Source
 Build = Callable[..., Design]
 MODEL = ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16)
 CONFIG = FinetuneConfig(
-    model=MODEL, memory=MemoryConfig(iterations=100), max_epochs=3, loss=RegressionLoss.HUBER, calibration_folds=2
+    model=MODEL,
+    memory=MemoryConfig(iterations=100),
+    max_epochs=3,
+    loss=RegressionLoss.HUBER,
+    calibration_folds=2,
 )
 
 

@@ -54,18 +54,31 @@ def test_repeats_of_one_situation_count_once():
     assert float(law.quantiles[0, LEVELS.index(0.5)]) == pytest.approx(0.0, abs=0.02)
 
 
-def test_a_rare_source_takes_the_law_of_all():
+def test_a_rare_source_takes_the_law_of_all_and_is_no_surer():
     draw = np.random.default_rng(1)
     residual = draw.normal(size=1000 + MIN_RESIDUALS - 1)
     source = np.repeat([0, 1], [1000, MIN_RESIDUALS - 1])
     law = ErrorLaw(2)
     law.fit_residuals(residual, source)
-    np.testing.assert_allclose(
-        law.quantiles[1].numpy(), np.quantile(residual, LEVELS, method="inverted_cdf"), rtol=1e-6
+    alone = np.quantile(residual[:1000], LEVELS, method="inverted_cdf")
+    together = np.quantile(residual, LEVELS, method="inverted_cdf")
+    middle = LEVELS.index(0.5)
+    wider = np.where(
+        np.arange(len(LEVELS)) < middle, np.minimum(alone, together), np.maximum(alone, together)
     )
-    np.testing.assert_allclose(
-        law.quantiles[0].numpy(), np.quantile(residual[:1000], LEVELS, method="inverted_cdf"), rtol=1e-6
-    )
+    wider[middle] = together[middle]
+    np.testing.assert_allclose(law.quantiles[0].numpy(), alone, rtol=1e-6)
+    np.testing.assert_allclose(law.quantiles[1].numpy(), wider, rtol=1e-6)
+
+
+def test_a_source_that_knows_less_is_never_surer():
+    draw = np.random.default_rng(2)
+    source = np.repeat([0, 1], 500)
+    law = ErrorLaw(2)
+    law.fit_residuals(draw.normal(0.0, np.where(source == 0, 0.4, 0.1)), source)
+    (wide_low, narrow_low), (wide_high, narrow_high) = law.interval(torch.tensor([0, 1]))
+    assert narrow_low <= wide_low
+    assert narrow_high >= wide_high
 
 
 def test_too_few_residuals_change_nothing():
