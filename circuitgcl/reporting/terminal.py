@@ -217,23 +217,23 @@ def _source_legend(sources: Iterable[str]) -> str:
 
 METRIC_TABLES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
-        "Coupling between signal nets",
+        "Coupling between signal nets (MAE in decades; share within a factor)",
         (
             ("pairs", "coupling", "n"),
             ("R²", "coupling", "r2"),
-            ("ceiling R²", "coupling", "ceiling_r2"),
-            ("decades off", "coupling", "mae_decades"),
-            ("within ×1.5", "coupling", "within_x1_5"),
-            ("within ×2", "coupling", "within_x2"),
+            ("ceiling", "coupling", "ceiling_r2"),
+            ("MAE", "coupling", "mae_decades"),
+            ("≤ ×1.5", "coupling", "within_x1_5"),
+            ("≤ ×2", "coupling", "within_x2"),
         ),
     ),
     (
-        "Finding the pairs that couple",
+        "Finding the pairs that couple (share of capacitance at candidates per true pair)",
         (
-            ("average precision", "existence", "average_precision"),
-            ("capacitance found at 1×", "existence", "capacitance_recall_at_1"),
-            ("at 2×", "existence", "capacitance_recall_at_2"),
-            ("at 4×", "existence", "capacitance_recall_at_4"),
+            ("AP", "existence", "average_precision"),
+            ("at 1", "existence", "capacitance_recall_at_1"),
+            ("at 2", "existence", "capacitance_recall_at_2"),
+            ("at 4", "existence", "capacitance_recall_at_4"),
         ),
     ),
     *(
@@ -242,21 +242,21 @@ METRIC_TABLES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             (
                 ("nets", group, "n"),
                 ("R²", group, "r2"),
-                ("decades off", group, "mae_decades"),
+                ("MAE", group, "mae_decades"),
                 ("bias", group, "bias_decades"),
-                ("within ×1.25", group, "within_x1_25"),
-                ("within ×1.5", group, "within_x1_5"),
+                ("≤ ×1.25", group, "within_x1_25"),
+                ("≤ ×1.5", group, "within_x1_5"),
             ),
         )
         for title, group in (("Net load to ground", "net_load"), ("Net total", "net_total"))
     ),
     (
-        "Ground class, and match of the extraction with the schematic",
+        "Ground class; share of the extraction matched",
         (
             ("macro F1", "ground_class", "macro_f1"),
             ("accuracy", "ground_class", "accuracy"),
-            ("nets matched", "match", "nets_matched"),
-            ("capacitance matched", "match", "capacitance_matched"),
+            ("nets", "match", "nets_matched"),
+            ("capacitance", "match", "capacitance_matched"),
         ),
     ),
 )
