@@ -115,10 +115,12 @@ def estimate(
     for number, path in enumerate(paths, 1):
         with _status(f"estimating {path.name} ({number} of {len(paths)})"):
             estimates.append(estimator.estimate(path, top=top, config=resolved))
-        print_estimate(console, estimates[-1], couplings=top_couplings)
-    if output is not None:
-        for written in write_estimates(estimates, output):
-            console.print(f"wrote {written}", highlight=False, markup=False, soft_wrap=True)
+    # files first: a reader that closes the pipe, such as `head`, must not cost the result
+    written = [] if output is None else write_estimates(estimates, output)
+    for one in estimates:
+        print_estimate(console, one, couplings=top_couplings)
+    for file in written:
+        console.print(f"wrote {file}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -147,9 +149,9 @@ def inspect(
         {"net": name, "kind": RailKind(int(kinds[net])).name.lower()}
         for net, name in zip(chosen, names, strict=True)
     ]
-    print_inspection(Console(), found)
     if output is not None:
         write_atomically(output, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    print_inspection(Console(), found)
 
 
 @app.command()
@@ -255,10 +257,10 @@ def evaluate(
     with _status(f"evaluating {len(files)} design{'s'[: len(files) > 1]}"):
         loaded = (load_design(file, top=top, rails=resolved.graph.rails) for file in files)
         metrics = evaluate_all(predictor, loaded, min_cap_farad=resolved.min_cap_farad)
-    print_metrics(Console(), metrics)
     if output is not None:
         content: Any = metrics[0] if len(metrics) == 1 else metrics
         write_atomically(output, json.dumps(content, indent=1, allow_nan=False) + "\n")
+    print_metrics(Console(), metrics)
 
 
 def _designs_to_score(paths: list[Path], only: tuple[str, ...]) -> tuple[Any, ...]:
