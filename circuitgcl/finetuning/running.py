@@ -163,33 +163,43 @@ class _Residuals:
     """Held-out errors of the fold models, and the error laws they make."""
 
     def __init__(self) -> None:
-        self.coupling: list[np.ndarray[Any, Any]] = []  # rows: residual in decades, source
+        self.coupling: list[np.ndarray[Any, Any]] = []  # rows: residual in decades, source, weight
         self.load: list[np.ndarray[Any, Any]] = []
         self.existence: list[np.ndarray[Any, Any]] = []  # rows: log hazard, exists, source
 
-    @torch.inference_mode()
     def collect(self, model: CapacitanceModel, designs: Sequence[DesignTensors]) -> None:
+        """Judge a model on designs it has not seen, as it is and without its memories.
+
+        Held-out designs share most cells with the others, so what the network is worth on its own shows only
+        when nothing is remembered.
+        """
         for design in designs:
-            labels = design.labels
-            assert labels is not None
-            embedding = model.embed(design)
-            outputs = model.contexts(design, embedding)
-            coupling = model.coupling(design, outputs)
-            load = model.load(design, embedding, outputs)
-            contexts = _groups(design.occurrence_pair, design.context_exact[design.occurrence_context])
-            self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source, contexts)
-            if len(labels.distant_pair):
-                distant = model.distant(design, embedding, load.farad_log, labels.distant_pair)
-                source = torch.full((len(distant),), DISTANT_SOURCE)
-                alone = torch.arange(len(distant))
-                self._add(self.coupling, distant, labels.distant_ff, source, alone)
-            terminals = _groups(design.occurrence_net, design.terminal_exact[design.occurrence_terminal])
-            padded = torch.zeros(len(load.source), dtype=torch.int64)
-            padded[: len(terminals)] = terminals
-            self._add(self.load, load.farad_log, labels.load_ff, load.source, padded)
-            hazard = torch.log(-torch.log1p(-coupling.existence.clamp(max=1 - 1e-7)) + 1e-9)
-            exists = (labels.candidate_ff > FLOOR_FF).double()
-            self.existence.append(torch.stack([hazard.double(), exists, coupling.source.double()]).numpy())
+            self._judge(model, design)
+            with model.forgetting():
+                self._judge(model, design)
+
+    @torch.inference_mode()
+    def _judge(self, model: CapacitanceModel, design: DesignTensors) -> None:
+        labels = design.labels
+        assert labels is not None
+        embedding = model.embed(design)
+        outputs = model.contexts(design, embedding)
+        coupling = model.coupling(design, outputs)
+        load = model.load(design, embedding, outputs)
+        contexts = _groups(design.occurrence_pair, design.context_exact[design.occurrence_context])
+        self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source, contexts)
+        if len(labels.distant_pair):
+            distant = model.distant(design, embedding, load.farad_log, labels.distant_pair)
+            source = torch.full((len(distant),), DISTANT_SOURCE)
+            alone = torch.arange(len(distant))
+            self._add(self.coupling, distant, labels.distant_ff, source, alone)
+        terminals = _groups(design.occurrence_net, design.terminal_exact[design.occurrence_terminal])
+        padded = torch.zeros(len(load.source), dtype=torch.int64)
+        padded[: len(terminals)] = terminals
+        self._add(self.load, load.farad_log, labels.load_ff, load.source, padded)
+        hazard = torch.log(-torch.log1p(-coupling.existence.clamp(max=1 - 1e-7)) + 1e-9)
+        exists = (labels.candidate_ff > FLOOR_FF).double()
+        self.existence.append(torch.stack([hazard.double(), exists, coupling.source.double()]).numpy())
 
     @staticmethod
     def _add(

@@ -13,6 +13,8 @@ of known contexts. Every combination of the two sides is symmetric, hence C(a,b)
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -129,6 +131,16 @@ class CapacitanceModel(nn.Module):
         # near a small cell's coupling and load
         _start_at(self.context_head, -3.5, -1.0)
         _start_at(self.load_head, -2.0)
+
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """The model without its memories, as it meets cells that no training design contained."""
+        kept = self.coupling_memory, self.existence_memory, self.load_memory
+        self.coupling_memory, self.existence_memory, self.load_memory = (ContextMemory() for _ in kept)
+        try:
+            yield
+        finally:
+            self.coupling_memory, self.existence_memory, self.load_memory = kept
 
     def embed(self, design: DesignTensors) -> Tensor:
         """Net embeddings of a design, [N, H]."""
