@@ -118,14 +118,18 @@ class _Templates:
         self.occurrences: list[IntArray] = []  # context row of each of them
 
     def row(
-        self, identity: tuple[int, ...], columns: tuple[int, int, int, int, int], keys: tuple[int, int]
+        self,
+        identity: tuple[int, ...],
+        columns: tuple[int, int, int, int, int],
+        exact: tuple[int, ...],
+        structural: tuple[int, ...],
     ) -> int:
-        """Number of the row with this identity, added when new."""
+        """Number of the row with this identity; its keys are hashed only when it is new."""
         found = self.rows.get(identity)
         if found is None:
             found = self.rows[identity] = len(self.columns)
             self.columns.append(columns)
-            self.keys.append(keys)
+            self.keys.append((hash64(exact), hash64(structural)))
         return found
 
     def occur(self, flat: NDArray[np.int64], rows: NDArray[np.int64], rails: NDArray[np.int8]) -> None:
@@ -212,10 +216,8 @@ class _Enumeration:
             row = self.templates.row(
                 (ContextKind.SAME, index, colours[a], colours[b], link, meet),
                 (ContextKind.SAME, base + a, base + b, link, 0),
-                (
-                    hash64((ContextKind.SAME, body, colours[a], colours[b], link, meet)),
-                    hash64((ContextKind.SAME, *sorted((parts[a], parts[b])), link, meet)),
-                ),
+                (ContextKind.SAME, body, colours[a], colours[b], link, meet),
+                (ContextKind.SAME, *sorted((parts[a], parts[b])), link, meet),
             )
             chosen.append((a, b))
             rows.append(row)
@@ -277,10 +279,8 @@ class _Enumeration:
                 row = self.templates.row(
                     (ContextKind.NEIGHBOUR, side_a, side_b, coordinate, parity),
                     (ContextKind.NEIGHBOUR, side_a, side_b, IndexRelation.NONE, coordinate),
-                    (
-                        hash64((ContextKind.NEIGHBOUR, exact[side_a], exact[side_b], coordinate, parity)),
-                        hash64((ContextKind.NEIGHBOUR, structural[side_a], structural[side_b], coordinate)),
-                    ),
+                    (ContextKind.NEIGHBOUR, exact[side_a], exact[side_b], coordinate, parity),
+                    (ContextKind.NEIGHBOUR, structural[side_a], structural[side_b], coordinate),
                 )
                 flat = np.stack([nets_a[:, a], nets_b[:, b]], axis=1).astype(np.int64)
                 self.templates.occur(flat, np.full(len(flat), row), self.rails)
