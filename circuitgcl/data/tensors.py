@@ -15,6 +15,7 @@ from torch_geometric.data import HeteroData
 
 from circuitgcl.data.labels import Labels
 from circuitgcl.graph.building import CircuitGraph
+from circuitgcl.graph.contexts import terminal_rows
 
 FARAD_PER_FEMTO = 1e-15
 
@@ -69,7 +70,7 @@ def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignT
     """Tensors of a circuit graph."""
     circuit, contexts, terminals = graph.circuit, graph.contexts, graph.terminals
     is_signal = graph.rails == 0
-    row = _terminal_rows(graph)
+    row = terminal_rows(circuit, terminals)
     kept = is_signal[circuit.terminal_net]
     return DesignTensors(
         name=circuit.name,
@@ -90,15 +91,6 @@ def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignT
         signal=torch.from_numpy(is_signal),
         labels=None if labels is None else _label_tensors(graph, labels),
     )
-
-
-def _terminal_rows(graph: CircuitGraph) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Terminal row of every (instance, local net), in the order of `FlatCircuit.terminal_net`."""
-    circuit = graph.circuit
-    counts = np.diff(circuit.terminal_offset)
-    local = np.arange(len(circuit.terminal_net)) - np.repeat(circuit.terminal_offset[:-1], counts)
-    base = graph.terminals.offset[circuit.instance_definition]
-    return (np.repeat(base, counts) + local).astype(np.int64)
 
 
 def _keys(values: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> Tensor:

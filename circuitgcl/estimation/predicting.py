@@ -68,8 +68,7 @@ class Predictor:
         outputs = model.contexts(design, embedding)
         coupling = model.coupling(design, outputs)
         load = model.load(design, embedding, outputs)
-        hazard_log = torch.log(-torch.log1p(-coupling.existence.clamp(max=1 - 1e-7)) + 1e-9)
-        exists = checkpoint.coupling_error.existence_probability(coupling.source, hazard_log)
+        exists = checkpoint.coupling_error.existence_probability(coupling.source, coupling.hazard_log)
         ratio = math.log10(min_cap_farad / FARAD_PER_FEMTO) - coupling.farad_log / _DECADE
         above = checkpoint.coupling_error.exceedance(coupling.source, ratio)
         prediction = Prediction(

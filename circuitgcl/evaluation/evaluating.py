@@ -28,6 +28,7 @@ from circuitgcl.evaluation.scores import (
     interval_scores,
     regression_scores,
 )
+from circuitgcl.graph.contexts import terminal_rows
 
 MIN_LOAD_FARAD = 1e-17
 PAIR_FACTORS = {"within_x1_5": 1.5, "within_x2": 2.0}
@@ -180,11 +181,8 @@ def _context_groups(design: Design, pairs: int) -> NDArray[np.int64]:
 def _end_groups(design: Design, pair: NDArray[np.integer]) -> NDArray[np.int64]:
     """Hash of the two nets of [X, 2] pairs, each by the multiset of terminals it joins; symmetric."""
     circuit, terminals = design.graph.circuit, design.graph.terminals
-    counts = np.diff(circuit.terminal_offset)
-    local = np.arange(len(circuit.terminal_net)) - np.repeat(circuit.terminal_offset[:-1], counts)
-    row = np.repeat(terminals.offset[circuit.instance_definition], counts) + local
     net = np.zeros(circuit.net_count, np.uint64)
-    np.add.at(net, circuit.terminal_net, terminals.key_exact[row])
+    np.add.at(net, circuit.terminal_net, terminals.key_exact[terminal_rows(circuit, terminals)])
     low, high = np.sort(net[pair], axis=1).T
     mixed: NDArray[np.uint64] = low * np.uint64(0x9E3779B97F4A7C15) + high
     return mixed.view(np.int64)

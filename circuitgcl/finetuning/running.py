@@ -197,9 +197,10 @@ class _Residuals:
         padded = torch.zeros(len(load.source), dtype=torch.int64)
         padded[: len(terminals)] = terminals
         self._add(self.load, load.farad_log, labels.load_ff, load.source, padded)
-        hazard = torch.log(-torch.log1p(-coupling.existence.clamp(max=1 - 1e-7)) + 1e-9)
         exists = (labels.candidate_ff > FLOOR_FF).double()
-        self.existence.append(torch.stack([hazard.double(), exists, coupling.source.double()]).numpy())
+        self.existence.append(
+            torch.stack([coupling.hazard_log.double(), exists, coupling.source.double()]).numpy()
+        )
 
     @staticmethod
     def _add(

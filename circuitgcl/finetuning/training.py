@@ -106,10 +106,6 @@ class FinetuneModule(lightning.LightningModule):
             if balanced is not None and balanced.kind is BalancedMSEKind.GAI:
                 law.set(balanced.places, balanced.variances, balanced.weights, balanced.noise_scale.detach())
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the file free of anything but tensors and numbers."""
-        checkpoint.pop("hyper_parameters", None)
-
 
 def fit_scales(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> None:
     """Fit the feature scales on the training designs."""

@@ -48,6 +48,14 @@ class TerminalTable:
     is_leaf: NDArray[np.bool_]  # [Q] whether the definition itself contains devices
 
 
+def terminal_rows(circuit: FlatCircuit, terminals: TerminalTable) -> NDArray[np.int64]:
+    """Terminal row of every (instance, local net), [T] in the order of `FlatCircuit.terminal_net`."""
+    counts = np.diff(circuit.terminal_offset)
+    local = np.arange(len(circuit.terminal_net)) - np.repeat(circuit.terminal_offset[:-1], counts)
+    rows: NDArray[np.int64] = np.repeat(terminals.offset[circuit.instance_definition], counts) + local
+    return rows
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContextTable:
     """Distinct contexts of a circuit, K rows, and their occurrences, M rows."""

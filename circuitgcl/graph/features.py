@@ -90,10 +90,8 @@ def card_columns(circuit: FlatCircuit, reference_m: float) -> dict[str, NDArray[
     """Evaluated numbers of every device card, [K] each; lengths in channel lengths, absent values 0."""
     table = circuit.table
     copies = np.maximum(np.nan_to_num(table.multiplier, nan=1.0), 0.0)
-    kind = table.device_type
     fingers = np.where(np.isfinite(table.fingers), table.fingers, 1.0)
     return {
-        "kind": kind.astype(np.float64),
         "copies": copies,
         "fingers": fingers,
         "width": np.nan_to_num(table.width_m) / reference_m * copies,

@@ -62,6 +62,11 @@ class CouplingOutputs:
     existence: Tensor  # [P] probability, not yet calibrated
     source: Tensor  # [P] Source of the larger part
 
+    @property
+    def hazard_log(self) -> Tensor:
+        """Logarithm of the total hazard behind `existence`, [P]: what error laws calibrate existence on."""
+        return torch.log(-torch.log1p(-self.existence.clamp(max=1 - 1e-7)) + 1e-9)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOutputs:
