@@ -1,9 +1,12 @@
-"""What differs between netlist dialects, as data; `detect_dialect` guesses from the text itself."""
+"""What differs between netlist dialects, as data; `detect_dialect` guesses from the text itself.
+
+OpenRAM, Magic and Calibre write plain SPICE, so they have no dialect of their own.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -11,49 +14,182 @@ class DialectName(StrEnum):
     """Dialects the reader knows."""
 
     SPICE = "spice"
+    HSPICE = "hspice"
     CDL = "cdl"
+    SPECTRE = "spectre"
+    XYCE = "xyce"
+    LTSPICE = "ltspice"
+    XSCHEM = "xschem"
+
+
+class Duplicates(StrEnum):
+    """Which of two different definitions of one name counts."""
+
+    FIRST = "first"
+    LAST = "last"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """Lexical rules of one dialect."""
+    """Rules of one dialect."""
 
     name: DialectName
     inline_comment: re.Pattern[str]  # matches from the comment marker on
-    has_title_line: bool  # whether the first line of a main file may be free text
-    star_directives: bool  # whether `*.` opens a directive instead of a comment
+    comment_marks: tuple[str, ...]  # a line without any of these has no inline comment
+    joiners: tuple[str, ...] = ("\\\\",)  # at the end of a line they continue it; the longest comes first
+    glues: bool = False  # whether `\\` inside quotes joins without a blank
+    has_title_line: bool = True  # whether the first line of a main file may be free text
+    star_directives: bool = False  # whether `*.` opens a directive instead of a comment
+    commented_top: bool = False  # whether `**.subckt` and `**.ends` enclose the top cell
+    case_sensitive: bool = False
+    duplicates: Duplicates = Duplicates.FIRST
 
 
-# `$` opens a comment only where a blank stands before it and no data follows (`$SUB=gnd!`, `$[model]`).
+# A `$` opens a comment where a blank or comma stands before it, but not where data follow: `$SUB=gnd!`,
+# `$[model]`, or the net names `$N_0001` and `$G_GND` of schematic capture programs. Simulators cut at every
+# `//`; here a blank must stand before it, for the sake of paths and of extracted names that hold a `//`.
+_DOLLAR = r"(?:(?<=[\s,])|^)\$(?!\[|\w+\s*=|[NG]_\w)"
+_SLASHES = r"(?:(?<=\s)|^)//"
+# Which definition counts: ngspice keeps the first subcircuit and model, as an experiment shows; the Spectre
+# manual says of models that the last one does, and HSPICE is taken to do the same.
 _SPICE = Dialect(
     name=DialectName.SPICE,
-    inline_comment=re.compile(r";|(?:(?<=\s)|^)//|(?:(?<=\s)|^)\$(?!\[|\w+\s*=)"),
-    has_title_line=True,
-    star_directives=False,
+    inline_comment=re.compile(rf";|{_SLASHES}|{_DOLLAR}"),
+    comment_marks=(";", "//", "$"),
+)
+_XYCE = Dialect(
+    name=DialectName.XYCE,
+    inline_comment=re.compile(rf";|{_SLASHES}"),
+    comment_marks=(";", "//"),
 )
 _CDL = Dialect(
     name=DialectName.CDL,
-    inline_comment=re.compile(r"(?<=\s)\$(?=\s)"),
+    inline_comment=re.compile(r"(?:(?<=\s)|^)\$(?=\s|$)"),
+    comment_marks=("$",),
+    joiners=("\\\\", " \\"),
     has_title_line=False,
     star_directives=True,
 )
-DIALECTS: dict[DialectName, Dialect] = {dialect.name: dialect for dialect in (_SPICE, _CDL)}
-
-_CDL_SIGNS = re.compile(r"^\*\.(?:PININFO|GLOBAL|BIPOLAR|RESI|CAPVAL|LDD|SCALE|EQUATION)", re.I | re.M)
-_SPECTRE_SIGNS = re.compile(
-    r"^[ \t]*(?:simulator[ \t]+lang[ \t]*=[ \t]*spectre|(?:inline[ \t]+)?subckt[ \t]+\S)", re.I | re.M
+_SPECTRE = Dialect(
+    name=DialectName.SPECTRE,
+    inline_comment=re.compile("//"),
+    comment_marks=("//",),
+    joiners=("\\",),
+    has_title_line=False,
+    case_sensitive=True,
+    duplicates=Duplicates.LAST,
 )
-_SPICE_SIGNS = re.compile(r"^[ \t]*\.subckt[ \t]", re.I | re.M)
+_SPICE_IN_SPECTRE = replace(_SPICE, has_title_line=False, duplicates=Duplicates.LAST)
+DIALECTS: dict[DialectName, Dialect] = {
+    dialect.name: dialect
+    for dialect in (
+        _SPICE,
+        replace(
+            _SPICE,
+            name=DialectName.HSPICE,
+            joiners=("\\\\", " \\"),
+            glues=True,
+            duplicates=Duplicates.LAST,
+        ),
+        replace(_SPICE, name=DialectName.XSCHEM, commented_top=True),
+        _XYCE,
+        replace(_XYCE, name=DialectName.LTSPICE),
+        _CDL,
+        _SPECTRE,
+    )
+}
+
+_HEAD_CHARACTERS = 1 << 18  # what detection looks at closely
+_SWITCH = re.compile(r"^[ \t]*simulator[ \t]+lang[ \t]*=[ \t]*(spectre|spice)\b", re.M)
+_DOT_CARD = re.compile(r"^[ \t]*\.[a-z]", re.I | re.M)
+_SPECTRE_SIGN = re.compile(
+    r"^[ \t]*(?:(?:inline[ \t]+)?subckt[ \t]+\S|ends(?:[ \t]+\w+)?[ \t]*$|parameters[ \t]+\w+[ \t]*="
+    r"|model[ \t]+\w+[ \t]+\w+|(?:ahdl_)?include[ \t]+\"|(?:end)?(?:section|library)\b|statistics[ \t]*\{"
+    r"|\S+[ \t]*\([^()\n]*\)[ \t]*(?:resistor|capacitor|inductor|vsource|isource|mutual_inductor)[ \t])",
+    re.M,
+)
+_SIGNS = tuple(
+    (name, re.compile(pattern, re.I | re.M))
+    for name, pattern in (
+        (DialectName.XSCHEM, r"^\*\*\.subckt\b"),
+        (
+            DialectName.CDL,
+            r"^\*\.(?:pininfo|global|bipolar|resi|resval|capval|dioperi|dioarea|ldd|scale|equation|eqn|mega"
+            r"|busdelimiter|connect)\b|^x[^\n]*[ \t]/[ \t]+[a-z_]|[ \t]\$(?:sub[ \t]*=|\[)",
+        ),
+        (DialectName.LTSPICE, r"^[ \t]*\.backanno\b|^\*[^\n]*\.asc[ \t\r]*$|^\*[ \t]*generated by ltspice\b"),
+        (
+            DialectName.XYCE,
+            r"^[ \t]*\.(?:global_param|preprocess|hb|sampling|result)\b"
+            r"|^[ \t]*\.options?[ \t]+(?:timeint|device|nonlin|linsol|output|parser|hbint)\b"
+            r"|^[ \t]*\.print[ \t]+\w+[ \t]+format[ \t]*=",
+        ),
+        (
+            DialectName.HSPICE,
+            r"^[ \t]*\.(?:alter|prot|unprot|biaschk|data|vec|hdl|malias|connect)\b"
+            r"|^\*+[ \t]*generated for:[ \t]*hspice"
+            r"|^[ \t]*\.options?[ \t][^\n]*\b(?:post|probe|ingold|accurate|artist|psf|parhier|measdgt)\b",
+        ),
+    )
+)
+_LATE_CDL_SIGNS = ("\n*.PININFO", " $[", " $SUB=")  # looked for in all of a large text
 
 
-def detect_dialect(text: str) -> Dialect:
-    """Dialect of a netlist text: CDL where its `*.` directives occur, else SPICE."""
-    return DIALECTS[DialectName.CDL if _CDL_SIGNS.search(text) else DialectName.SPICE]
+def detect_dialect(text: str, otherwise: Dialect = _SPICE) -> Dialect:
+    """Dialect of a netlist text, by what its first 256 k characters hold.
+
+    Args:
+        text: a whole file.
+        otherwise: what it is where nothing tells; for an included file, the dialect it is included from.
+    """
+    head = text[:_HEAD_CHARACTERS]
+    if _begins_in_spectre(head):
+        return _SPECTRE
+    for name, pattern in _SIGNS:
+        if pattern.search(head):
+            return DIALECTS[name]
+    if len(text) > len(head) and any(sign in text for sign in _LATE_CDL_SIGNS):
+        return _CDL
+    return _SPICE_IN_SPECTRE if otherwise is _SPECTRE and _DOT_CARD.search(head) else otherwise
+
+
+def _begins_in_spectre(text: str) -> bool:
+    """Whether a text is Spectre language up to its first switch, or switches to it first."""
+    switch = _SWITCH.search(text)
+    if switch:
+        text = text[: switch.start()]
+    dot_cards = sum(1 for _ in _DOT_CARD.finditer(text))
+    spectre_signs = sum(1 for _ in _SPECTRE_SIGN.finditer(text))
+    if dot_cards or spectre_signs:
+        return spectre_signs > dot_cards
+    return switch is not None and switch[1] == "spectre"
+
+
+Section = tuple[Dialect, int, int, int]  # dialect, begin and end in the text, 1-based line of its begin
+
+
+def language_sections(text: str, dialect: Dialect) -> list[Section]:
+    """Parts of a text between its `simulator lang=` switches; the switches belong to none.
+
+    Args:
+        text: a whole file.
+        dialect: the one it begins in; it returns where the language is SPICE, unless it is Spectre itself.
+    """
+    if "simulator" not in text:
+        return [(dialect, 0, len(text), 1)]
+    languages = {"spectre": _SPECTRE, "spice": _SPICE_IN_SPECTRE if dialect is _SPECTRE else dialect}
+    sections: list[Section] = []
+    begin, line = 0, 1
+    for switch in _SWITCH.finditer(text):
+        sections.append((dialect, begin, switch.start(), line))
+        end = text.find("\n", switch.end()) + 1 or len(text)
+        line += text.count("\n", begin, end)
+        begin, dialect = end, languages[switch[1]]
+    sections.append((dialect, begin, len(text), line))
+    return [section for section in sections if section[1] < section[2]] or [(dialect, 0, 0, 1)]
 
 
 def find_spectre(text: str) -> int:
     """1-based line of the first statement that only Spectre understands, or 0."""
-    match = _SPECTRE_SIGNS.search(text)
-    if match is None or _SPICE_SIGNS.search(text):
-        return 0
-    return text.count("\n", 0, match.start()) + 1
+    match = (_SWITCH.search(text) or _SPECTRE_SIGN.search(text)) if _begins_in_spectre(text) else None
+    return text.count("\n", 0, match.start()) + 1 if match else 0
