@@ -151,7 +151,7 @@ class _Cleaner:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._marks, self._inline_comment = dialect.comment_marks, dialect.inline_comment
+        self._marks = dialect.comment_marks
         self._signs = (*dialect.comment_marks, "\\") + (("**.",) if dialect.commented_top else ())
         self._joined = ""  # what to put before the next line because this one ends with a joiner
         self._in_top = False  # whether `*+` continues a commented `.subckt`
@@ -163,13 +163,10 @@ class _Cleaner:
     def __call__(self, raw: str) -> str:
         """What a physical line holds."""
         content = raw.strip()
-        first = -1
         for mark in self._marks:
-            found = content.find(mark)
-            if found >= 0 and (first < 0 or found < first):
-                first = found
-        if first >= 0:
-            content = _without_comment(content, self._inline_comment, first)
+            if mark in content:
+                content = _without_comment(content, self._dialect)
+                break
         if self._joined:
             return self._continuation(raw, content)
         if content[:1] == "*":
@@ -224,16 +221,17 @@ def _leaves_quotes_open(text: str) -> bool:
     return bool((text.count("'") + text.count('"')) % 2)
 
 
-def _without_comment(content: str, inline_comment: re.Pattern[str], begin: int) -> str:
-    """A line up to its inline comment, not before `begin`; double quotes protect what they enclose."""
-    comment = inline_comment.search(content, begin)
+def _without_comment(content: str, dialect: Dialect) -> str:
+    """A line up to its inline comment; double quotes protect what they enclose."""
+    search = dialect.inline_comment.search
+    comment = search(content)
     if comment and '"' in content:
         quotes = [match.start() for match in _DOUBLE_QUOTE.finditer(content)]
         while comment:
             before = bisect_left(quotes, comment.start())
             if before % 2 == 0 or before == len(quotes):
                 break
-            comment = inline_comment.search(content, quotes[before] + 1)
+            comment = search(content, quotes[before] + 1)
     return content[: comment.start()].rstrip() if comment else content
 
 
