@@ -17,6 +17,7 @@ A message says place, found, expected and next step:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,13 @@ class SourceLocation:
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}" if self.line else self.path
+
+
+class OnError(StrEnum):
+    """What a reader does with a statement it cannot use."""
+
+    RAISE = "raise"  # strict: stop there
+    SKIP = "skip"  # lenient: list it among the skipped ones and go on
 
 
 class CircuitGCLError(Exception):

@@ -18,6 +18,8 @@ import typer
 from circuitgcl.cli.options import (
     Config,
     Device,
+    Dialect,
+    Lenient,
     MinCap,
     Model,
     Netlists,
@@ -32,7 +34,7 @@ from circuitgcl.cli.options import (
     globs,
     settings_of,
 )
-from circuitgcl.errors import CircuitGCLError, InputError
+from circuitgcl.errors import CircuitGCLError, InputError, OnError
 
 app = typer.Typer(
     help="Estimate the layout parasitics of analog and mixed-signal circuits from the SPICE netlist alone.",
@@ -66,6 +68,8 @@ def estimate(
     output: Output = None,
     top: Top = None,
     rails: Rails = None,
+    dialect: Dialect = None,
+    lenient: Lenient = False,
     model: Model = "bundled",
     device: Device = "auto",
     min_cap: MinCap = None,
@@ -103,6 +107,8 @@ def estimate(
         "bound": bound,
         "scale": scale,
         "graph.rails": ",".join(globs(rails)),
+        "netlist.dialect": dialect,
+        "netlist.on_error": "skip" if lenient else None,
     }
     with _status("loading the model"):
         from circuitgcl.estimation import EstimateConfig, Estimator
@@ -129,6 +135,8 @@ def inspect(
     output: Output = None,
     top: Top = None,
     rails: Rails = None,
+    dialect: Dialect = None,
+    lenient: Lenient = False,
 ) -> None:
     """Show what a netlist contains and how it was understood."""
     from rich.console import Console
@@ -141,7 +149,8 @@ def inspect(
     if output is not None:
         check_output(output, (".json",))
     with _status(f"reading {netlist.name}"):
-        circuit, found = read_timed(netlist, top)
+        on_error = OnError.SKIP if lenient else OnError.RAISE
+        circuit, found = read_timed(netlist, top, dialect=dialect, on_error=on_error)
     kinds = recognise_rails(circuit, globs(rails))
     chosen = kinds.nonzero()[0].tolist()
     names = circuit.net_names(chosen)

@@ -18,6 +18,13 @@ Top = Annotated[str | None, typer.Option("--top", metavar="CELL", help="Top subc
 Rails = Annotated[
     str | None, typer.Option("--rails", metavar="GLOBS", help="Rail names, as 'vdd*,gnd'; else recognised.")
 ]
+Dialect = Annotated[
+    str | None,
+    typer.Option("--dialect", help="spice, hspice, cdl, spectre, xyce, ltspice or xschem; else detected."),
+]
+Lenient = Annotated[
+    bool, typer.Option("--lenient", help="Skip and list what cannot be read, instead of stopping there.")
+]
 Model = Annotated[str, typer.Option("--model", metavar="NAME|DIR", help="Model to use.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
 MinCap = Annotated[

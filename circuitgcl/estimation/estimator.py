@@ -21,7 +21,7 @@ from circuitgcl.estimation.predicting import FloatArray, Prediction, Predictor, 
 from circuitgcl.graph import CircuitGraph, RailKind, build_graph
 from circuitgcl.models.checkpoint import ModelCheckpoint, load_model
 from circuitgcl.models.memory import Source
-from circuitgcl.netlist import FlatCircuit, Netlist, flatten, read_netlist
+from circuitgcl.netlist import FlatCircuit, Netlist, NetlistConfig, flatten, read_netlist
 from circuitgcl.netlist.reading import design_name
 from circuitgcl.schema import DeviceType
 
@@ -51,6 +51,7 @@ class GraphConfig:
 class EstimateConfig:
     """Settings of an estimation."""
 
+    netlist: NetlistConfig = field(default_factory=NetlistConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)
     min_cap_farad: float = 1e-17  # couplings below are not listed
     min_probability: float = 0.1  # nor are candidates less likely than this to couple above `min_cap_farad`
@@ -132,7 +133,7 @@ class Estimator:
             NetlistError: the netlist cannot be read, flattened, or has no signal net.
         """
         config = config or EstimateConfig()
-        circuit = _flat(netlist, top)
+        circuit = _flat(netlist, top, config.netlist)
         graph = build_graph(circuit, rails=config.graph.rails)
         prediction, _ = self.predictor.predict(design_tensors(graph), config.min_cap_farad / config.scale)
         names = np.array(circuit.net_names(), dtype=object)
@@ -154,10 +155,14 @@ class Estimator:
         )
 
 
-def _flat(netlist: str | Path | Netlist | FlatCircuit, top: str | None) -> FlatCircuit:
+def _flat(
+    netlist: str | Path | Netlist | FlatCircuit, top: str | None, config: NetlistConfig
+) -> FlatCircuit:
     if isinstance(netlist, FlatCircuit):
         return netlist
-    return flatten(netlist if isinstance(netlist, Netlist) else read_netlist(netlist), top)
+    if not isinstance(netlist, Netlist):
+        netlist = read_netlist(netlist, dialect=config.dialect, on_error=config.on_error)
+    return flatten(netlist, top)
 
 
 def matching(names: NameArray, patterns: str) -> BoolArray:

@@ -56,7 +56,7 @@ def recognise_rails(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> NDArr
     """
     top = np.flatnonzero(circuit.net_instance == 0)
     definition = circuit.definitions[circuit.instance_definition[0]]
-    labels = [definition.net_labels[local] for local in circuit.net_local[top].tolist()]
+    labels = list(definition.net_labels.take(circuit.net_local[top]))
     bulk = _bulk_counts(circuit)
     kinds = np.zeros(circuit.net_count, np.int8)
     if patterns:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from circuitgcl.errors import NetlistError
-from circuitgcl.netlist.device_typing import primitive_type_from_name
-from circuitgcl.netlist.expressions import ExpressionError, Scope
-from circuitgcl.netlist.hierarchy import Hierarchy
+from circuitgcl.netlist.assembly import GROUND_KEY, GROUND_NAMES
+from circuitgcl.netlist.expressions import ExpressionError, Scope, mentioned_names
+from circuitgcl.netlist.hierarchy import Hierarchy, card_error, undefined
+from circuitgcl.netlist.names import NameList
 from circuitgcl.netlist.records import (
     HIERARCHY_SEPARATOR,
+    CardTable,
     Definition,
-    DeviceCard,
-    InstanceCard,
+    IntArray,
     Netlist,
     Subcircuit,
 )
-from circuitgcl.netlist.sizing import CardTable, evaluate_parameter
+from circuitgcl.netlist.sizing import SizedCards, evaluate_parameter
 from circuitgcl.schema import DeviceType
 
 MAX_BODIES = 1_000_000
-GROUND_KEY = "0"
-GROUND_NAMES = ("0", "gnd")  # both are the reference node wherever they are no port
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][\w.]*")
 
 GlobalNet = tuple[str, str]  # (key, label as spelled)
 _BodyKey = tuple[int, tuple[tuple[str, float], ...], float]  # definition, parameter values, multiplier
@@ -43,23 +40,23 @@ class _Body:
     key: _BodyKey
     multiplier: float
     path: tuple[str, ...]  # instance names from the top
-    pending: Iterator[tuple[InstanceCard, Subcircuit | None]]
-    devices: list[DeviceCard]
-    instances: list[tuple[InstanceCard, Subcircuit]] = field(default_factory=list)
-    children: list[int] = field(default_factory=list)  # of `instances`, as far as they are done
+    targets: dict[int, DeviceType | Subcircuit]  # of the specs whose condition holds
+    pending: list[int]  # specs of instances, still to be elaborated, last first
+    children: dict[int, int] = field(default_factory=dict)  # spec -> definition, as far as they are done
 
 
 class Elaboration:
-    """Elaborated definitions of one hierarchy; a child comes before its parents, the top last."""
+    """Elaborated definitions of one hierarchy; a child comes before its parents, the top last.
+
+    Cards of one spec are alike, so everything is evaluated once per spec and body, then spread over the cards
+    with array operations.
+    """
 
     def __init__(self, netlist: Netlist, hierarchy: Hierarchy) -> None:
         self.netlist, self.hierarchy = netlist, hierarchy
         self.definitions: list[Definition] = []
-        self.cards = CardTable(netlist.scale)
-        self._global_labels = {name.casefold(): name for name in netlist.global_nets}
-        self._global_keys = {name: name for name in self._global_labels} | dict.fromkeys(
-            GROUND_NAMES, GROUND_KEY
-        )
+        self.cards = SizedCards(netlist)
+        self._global_labels = {netlist.fold(name): name for name in netlist.global_nets}
         self._global_scope = Scope(netlist.main.parameters, functions=netlist.main.functions)
         self._instance_counts: list[int] = []
         self._globals_below: list[tuple[GlobalNet, ...]] = []
@@ -70,13 +67,7 @@ class Elaboration:
 
     def warnings(self) -> list[str]:
         """What the user should know about the parameters."""
-        found = list(self._notes.values())
-        if self.cards.micrometre_cards:
-            found.append(
-                f"{self.netlist.path}: {self.cards.micrometre_cards} device cards give W and L in "
-                "micrometres without a suffix; scaled by 1e-6"
-            )
-        return found
+        return [*self._notes.values(), *self.cards.warnings()]
 
     def run(self) -> None:
         """Elaborate everything below the top.
@@ -97,61 +88,74 @@ class Elaboration:
                     f"parameters make more than {MAX_BODIES:,} variants of cells",
                     location=self.hierarchy.top.location,
                 )
-            index = self._close(body)
-            if stack:
-                stack[-1].children.append(index)
+            self._close(body)
 
     def _next_child(self, body: _Body) -> _Body | None:
-        """The next child that is not known yet; known ones are entered on the way."""
-        for card, target in body.pending:
-            if target is None:
-                body.devices.append(_primitive(card))
-                continue
-            path = (*body.path, card.name)
-            values, multiplier = self._passed(card, target, body)
-            body.instances.append((card, target))
+        """The next child that is not known yet; known ones are entered on the way.
+
+        A spec stays pending until its child is known, so an unknown one is asked for again when it is done.
+        """
+        while body.pending:
+            spec = body.pending[-1]
+            target = body.targets[spec]
+            assert isinstance(target, Subcircuit), "only instances are pending"
+            values, multiplier = self._passed(spec, target, body)
             call = (id(target), tuple(sorted(values.items())), multiplier)
             index = self._by_call.get(call)
             if index is None:
+                cards = body.subcircuit.cards
+                path = (*body.path, cards.names[cards.first_with(spec)])
                 child = self._open(target, values, multiplier, path)
                 index = self._by_key.get(child.key)
                 if index is None:
                     return child
                 self._by_call[call] = index
-            body.children.append(index)
+            body.children[spec] = index
+            body.pending.pop()
         return None
 
-    def _passed(self, card: InstanceCard, target: Subcircuit, body: _Body) -> tuple[dict[str, float], float]:
+    def _passed(self, spec: int, target: Subcircuit, body: _Body) -> tuple[dict[str, float], float]:
         """Parameter values an instance passes down, and the multiplier below it."""
-        if not card.parameters:
-            return {}, body.multiplier
         values: dict[str, float] = {}
         multiplier = body.multiplier
-        for name, expression in card.parameters.items():
+        parameters = dict(self.netlist.specs[spec].parameters)
+        for name, expression in parameters.items():
             is_multiplier = name == "m" and "m" not in target.defaults
             if not is_multiplier and name not in target.defaults and name not in self._free_names(target):
                 # cannot change anything: left out, so that copies stay shared
-                self._notes.setdefault(
-                    (id(target), name),
-                    f"{card.location}: {card.name} sets {name}, which subcircuit {target.name} does not use",
-                )
+                if (id(target), name) not in self._notes:
+                    cards = body.subcircuit.cards
+                    first = cards.first_with(spec)
+                    self._notes[id(target), name] = (
+                        f"{cards.location(first)}: {cards.names[first]} sets {name}, "
+                        f"which subcircuit {target.name} does not use"
+                    )
                 continue
-            value = evaluate_parameter(expression, body.scope, card, body.path)
+            value = self._evaluated(expression, parameters, spec, body)
             if is_multiplier:
                 multiplier *= value
             else:
                 values[name] = value
         return values, multiplier
 
+    def _evaluated(self, expression: str, parameters: Mapping[str, str], spec: int, body: _Body) -> float:
+        """Value of a parameter of an instance."""
+        try:
+            return evaluate_parameter(expression, body.scope, parameters)
+        except ExpressionError as error:
+            cards = body.subcircuit.cards
+            raise card_error(cards, cards.first_with(spec), f": {error}", body.path) from error
+
     def _free_names(self, subcircuit: Subcircuit) -> frozenset[str]:
         """Names a body mentions without defining them."""
         known = self._mentioned.get(id(subcircuit))
         if known is None:
             texts = [*subcircuit.defaults.values(), *subcircuit.parameters.values()]
-            cards: list[DeviceCard | InstanceCard] = [*subcircuit.devices, *subcircuit.instances]
-            for card in cards:
-                texts += card.parameters.values()
-            names = {name.lower() for text in texts for name in _IDENTIFIER.findall(text)}
+            for number in subcircuit.cards.used_specs.tolist():
+                spec = self.netlist.specs[number]
+                texts += [expression for _, expression in spec.parameters]
+                texts.append(spec.condition)
+            names = {name for text in texts for name in mentioned_names(text)}
             known = self._mentioned[id(subcircuit)] = frozenset(names - subcircuit.parameters.keys())
         return known
 
@@ -159,7 +163,7 @@ class Elaboration:
         self, subcircuit: Subcircuit, passed: Mapping[str, float], multiplier: float, path: tuple[str, ...]
     ) -> _Body:
         scope, values = self._scope(subcircuit, passed, path)
-        targets = self.hierarchy.targets[id(subcircuit)]
+        targets = self._active(subcircuit, scope, path)
         return _Body(
             subcircuit=subcircuit,
             scope=scope,
@@ -167,9 +171,32 @@ class Elaboration:
             key=(id(subcircuit), tuple(sorted(values.items())), multiplier),
             multiplier=multiplier,
             path=path,
-            pending=iter(zip(subcircuit.instances, targets, strict=True)),
-            devices=list(subcircuit.devices),
+            targets=targets,
+            pending=[spec for spec, target in targets.items() if isinstance(target, Subcircuit)][::-1],
         )
+
+    def _active(
+        self, subcircuit: Subcircuit, scope: Scope, path: tuple[str, ...]
+    ) -> dict[int, DeviceType | Subcircuit]:
+        """What the cards of a body are, those left out whose condition does not hold."""
+        holds: dict[str, bool] = {"": True}
+        active: dict[int, DeviceType | Subcircuit] = {}
+        cards = subcircuit.cards
+        for number, target in self.hierarchy.targets[id(subcircuit)].items():
+            spec = self.netlist.specs[number]
+            if spec.condition not in holds:
+                try:
+                    holds[spec.condition] = bool(scope.evaluate(spec.condition))
+                except ExpressionError as error:
+                    fault = f" stands under the condition {spec.condition}: {error}"
+                    raise card_error(cards, cards.first_with(number), fault, path) from error
+            if not holds[spec.condition]:
+                continue
+            if target is None:
+                fault = undefined(self.netlist, spec)
+                raise card_error(cards, cards.first_with(number), fault, path)
+            active[number] = target
+        return active
 
     def _scope(
         self, subcircuit: Subcircuit, passed: Mapping[str, float], path: tuple[str, ...]
@@ -190,136 +217,159 @@ class Elaboration:
                 ) from error
         return Scope(subcircuit.parameters, values, subcircuit.functions, self._global_scope), values
 
-    def _close(self, body: _Body) -> int:
+    def _close(self, body: _Body) -> None:
         """Number the nets of a body whose children are done, and keep its definition."""
-        nets = _LocalNets(body.subcircuit.ports)
-        used = self._global_nets(body, nets)
-        for key, label in used:
-            nets.add_global(key, label)
-        pins = [self._net(nets, node) for card in body.devices for node in card.nodes]
-        child_net: list[int] = []
-        child_net_offset, child_instance, instances = [0], [], 1
-        for (card, target), child in zip(body.instances, body.children, strict=True):
-            child_net += self._child_nets(card, target, child, nets, body)
-            child_net_offset.append(len(child_net))
-            child_instance.append(instances)
-            instances += self._instance_counts[child]
-        pin_counts = np.array([len(card.nodes) for card in body.devices], np.int64)
+        cards = body.subcircuit.cards
+        child_of_card, row_of_card = _by_spec(cards, body.children), _by_spec(cards, self._rows(body))
+        devices, children = np.flatnonzero(row_of_card >= 0), np.flatnonzero(child_of_card >= 0)
+        child_definition = child_of_card[children]
+        nets = self._nets(body, (row_of_card >= 0) | (child_of_card >= 0))
+        pin_offset, pin_node = _selected(cards.node_offset, cards.node, devices)
+        sizes = {spec: self._instance_counts[child] for spec, child in body.children.items()}
+        instance_counts = _by_spec(cards, sizes)[children].astype(np.int64)
+        child_net_offset, child_net = self._child_nets(body, children, nets)
         self.definitions.append(
             Definition(
                 name=body.subcircuit.name,
-                net_labels=tuple(nets.labels),
-                port_count=nets.port_count,
-                global_count=len(used),
-                device_card=np.array([self._row(card, body) for card in body.devices], np.int32),
-                pin_offset=np.concatenate([np.zeros(1, np.int64), np.cumsum(pin_counts)]),
-                pin_net=np.array(pins, np.int32),
-                child_definition=np.array(body.children, np.int32),
-                child_names=tuple(card.name for card, _ in body.instances),
-                child_instance=np.array(child_instance, np.int64),
-                child_net_offset=np.array(child_net_offset, np.int64),
-                child_net=np.array(child_net, np.int32),
+                net_labels=nets.labels,
+                port_count=body.subcircuit.port_count,
+                device_names=cards.names if len(devices) == len(cards) else cards.names.take(devices),
+                device_card=row_of_card[devices],
+                pin_offset=pin_offset,
+                pin_net=nets.of_node[pin_node],
+                child_definition=child_definition,
+                child_names=cards.names.take(children),
+                child_instance=1 + np.cumsum(instance_counts) - instance_counts,
+                child_net_offset=child_net_offset,
+                child_net=child_net,
                 location=body.subcircuit.location,
             )
         )
-        index = len(self.definitions) - 1
-        self._globals_below.append(tuple(used))
-        self._instance_counts.append(instances)
-        self._by_call[body.call] = self._by_key[body.key] = index
-        return index
+        self._globals_below.append(tuple(nets.used))
+        self._instance_counts.append(1 + int(instance_counts.sum()))
+        self._by_call[body.call] = self._by_key[body.key] = len(self.definitions) - 1
 
-    def _row(self, card: DeviceCard, body: _Body) -> int:
-        model = card.model.casefold()
-        device_type = body.subcircuit.models.get(model, self.netlist.main.models.get(model, card.device_type))
-        return self.cards.add(card, device_type, body.scope, body.multiplier, body.path)
+    def _rows(self, body: _Body) -> dict[int, int]:
+        """Row of the device table for every spec of a device."""
+        return {
+            number: self.cards.add(number, target, body.subcircuit, body.scope, body.multiplier, body.path)
+            for number, target in body.targets.items()
+            if isinstance(target, DeviceType)
+        }
 
-    def _net(self, nets: _LocalNets, node: str) -> int:
-        folded = node.casefold()
-        number = nets.local.get(folded)
-        if number is None:
-            key = self._global_keys.get(folded)
-            number = nets.add(node) if key is None else nets.globals[key]
-        return number
+    def _nets(self, body: _Body, is_active: NDArray[np.bool_]) -> _Nets:
+        """Local net numbers: ports, then global nets by label, then the others by first appearance.
 
-    def _global_nets(self, body: _Body, nets: _LocalNets) -> list[GlobalNet]:
-        """Global nets a body needs, itself or below, by label; the top binds those it has as ports."""
-        if body.subcircuit is self.hierarchy.top:
-            for port in body.subcircuit.ports:
-                key = self._global_keys.get(port.casefold())
-                if key is not None:
-                    nets.globals.setdefault(key, nets.local[port.casefold()])
+        Names of ports hide global nets of the same name, except that the top binds those it has as ports.
+        """
+        subcircuit = body.subcircuit
+        cards, ports = subcircuit.cards, subcircuit.port_count
+        is_used = np.zeros(len(subcircuit.nodes), bool)
+        if is_active.all():
+            is_used[cards.node] = True
+        else:
+            is_used[_selected(cards.node_offset, cards.node, np.flatnonzero(is_active))[1]] = True
+        keys = {node: key for node, key in subcircuit.global_nodes.items() if is_used[node]}
+        bound: dict[str, int] = {}  # globals that are ports of the top
+        if subcircuit is self.hierarchy.top:
+            for node in dict.fromkeys(subcircuit.port_nodes):
+                folded = self.netlist.fold(subcircuit.nodes[node])
+                key = GROUND_KEY if folded in GROUND_NAMES else folded
+                if key == GROUND_KEY or key in self._global_labels:
+                    bound.setdefault(key, node)
         needed: dict[str, str] = {}
-        cards: list[DeviceCard | InstanceCard] = [*body.devices, *(card for card, _ in body.instances)]
-        for card in cards:
-            for node in card.nodes:
-                folded = node.casefold()
-                key = self._global_keys.get(folded)
-                if key is not None and folded not in nets.local:
-                    needed.setdefault(key, self._global_labels.get(folded, node))
-        for child in dict.fromkeys(body.children):
+        for node, key in keys.items():
+            label = subcircuit.nodes[node]
+            needed.setdefault(key, self._global_labels.get(self.netlist.fold(label), label))
+        for child in dict.fromkeys(body.children.values()):
             for key, label in self._globals_below[child]:
                 needed.setdefault(key, label)
-        return sorted(
-            (item for item in needed.items() if item[0] not in nets.globals), key=lambda item: item[1]
-        )
+        used = sorted((item for item in needed.items() if item[0] not in bound), key=lambda item: item[1])
+        numbers = bound | {key: ports + position for position, (key, _) in enumerate(used)}
+        is_used[:ports] = False
+        is_used[list(keys)] = False
+        inner = np.flatnonzero(is_used)
+        of_node = np.full(len(subcircuit.nodes), -1, np.int32)
+        of_node[:ports] = np.arange(ports)
+        of_node[inner] = ports + len(used) + np.arange(len(inner))
+        for node, key in keys.items():
+            of_node[node] = numbers[key]
+        labels = NameList.of(label for _, label in used)
+        own = subcircuit.nodes
+        return _Nets(of_node, own.take(np.arange(ports)) + labels + own.take(inner), used, numbers)
 
     def _child_nets(
-        self, card: InstanceCard, target: Subcircuit, child: int, nets: _LocalNets, body: _Body
-    ) -> list[int]:
-        """Local nets at the ports of a child, then at its global nets."""
-        found = [self._net(nets, node) for node in card.nodes]
-        if self.definitions[child].port_count < len(found):
-            found = _merged_ports(card, target, found, body)
-        return found + [nets.globals[key] for key, _ in self._globals_below[child]]
+        self, body: _Body, children: NDArray[np.int64], nets: _Nets
+    ) -> tuple[NDArray[np.int64], IntArray]:
+        """Local nets at the ports of every child, then at its global nets, as offsets and values."""
+        cards = body.subcircuit.cards
+        counts = np.zeros(len(children), np.int64)
+        parts: list[tuple[NDArray[np.int64], IntArray]] = []
+        for spec, child in body.children.items():
+            chosen = np.flatnonzero(cards.spec[children] == spec)
+            rows = cards.node_offset[children[chosen]][:, None] + np.arange(self.netlist.specs[spec].pins)
+            found = nets.of_node[cards.node[rows]]
+            target = body.targets[spec]
+            assert isinstance(target, Subcircuit), "only instances have children"
+            if found.shape[1] > target.port_count:
+                found = _merged_ports(cards, children[chosen], target, found, body.path)
+            below = np.array([nets.globals[key] for key, _ in self._globals_below[child]], np.int32)
+            found = np.concatenate([found, np.broadcast_to(below, (len(chosen), len(below)))], axis=1)
+            counts[chosen] = found.shape[1]
+            parts.append((chosen, found))
+        offset = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        values = np.empty(offset[-1], np.int32)
+        for chosen, found in parts:
+            values[offset[chosen][:, None] + np.arange(found.shape[1])] = found
+        return offset, values
 
 
-def _merged_ports(card: InstanceCard, target: Subcircuit, nets: list[int], body: _Body) -> list[int]:
-    """Nets at the distinct ports of a child whose header repeats port names."""
-    by_port: dict[str, int] = {}
-    for port, net in zip(target.ports, nets, strict=True):
-        if by_port.setdefault(port.casefold(), net) != net:
-            raise NetlistError(
-                f"{card.name} ties port {port}, which {target.name} of {target.location} lists twice, "
-                "to two different nets",
-                location=card.location,
-                instance_path=HIERARCHY_SEPARATOR.join(body.path),
-            )
-    return list(by_port.values())
+@dataclass(frozen=True, slots=True)
+class _Nets:
+    """Local nets of a body."""
+
+    of_node: IntArray  # [nodes] local net; -1 for a name no active card uses
+    labels: NameList
+    used: list[GlobalNet]  # global nets, in the order of their numbers
+    globals: dict[str, int]  # global key -> local net
 
 
-def _primitive(card: InstanceCard) -> DeviceCard:
-    """A process-kit device written as an instance."""
-    device_type = primitive_type_from_name(card.subcircuit, len(card.nodes))
-    return DeviceCard(
-        name=card.name,
-        device_type=DeviceType.OTHER if device_type is None else device_type,
-        nodes=card.nodes,
-        model=card.subcircuit,
-        parameters=card.parameters,
-        location=card.location,
-    )
+def _by_spec(cards: CardTable, values: Mapping[int, int], otherwise: int = -1) -> IntArray:
+    """Value of every card by its spec, [c]."""
+    found = np.array([values.get(spec, otherwise) for spec in cards.used_specs.tolist()], np.int32)
+    spread: IntArray = found[cards.spec_position]
+    return spread
 
 
-class _LocalNets:
-    """Local net numbers of a body: ports, then global nets, then the others by first appearance.
+def _selected(
+    offset: NDArray[np.int64], values: IntArray, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], IntArray]:
+    """Chosen rows of a ragged array."""
+    if len(rows) == len(offset) - 1:
+        return offset, values
+    sizes = offset[rows + 1] - offset[rows]
+    stops = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    source = np.arange(stops[-1]) + np.repeat(offset[rows] - stops[:-1], sizes)
+    return stops, values[source]
 
-    Names compare without case. A global net and a port of the same name are two nets.
-    """
 
-    def __init__(self, ports: tuple[str, ...]) -> None:
-        self.labels: list[str] = []
-        self.local: dict[str, int] = {}  # case-folded name -> number
-        self.globals: dict[str, int] = {}  # global key -> number
-        for port in ports:
-            self.add(port)
-        self.port_count = len(self.labels)
-
-    def add(self, name: str) -> int:
-        number = self.local.setdefault(name.casefold(), len(self.labels))
-        if number == len(self.labels):
-            self.labels.append(name)
-        return number
-
-    def add_global(self, key: str, label: str) -> None:
-        self.globals[key] = len(self.labels)
-        self.labels.append(label)
+def _merged_ports(
+    cards: CardTable,
+    positions: NDArray[np.int64],
+    target: Subcircuit,
+    nets: IntArray,
+    path: tuple[str, ...],
+) -> IntArray:
+    """Nets at the distinct ports of children whose header repeats port names, [k, distinct ports]."""
+    ports = np.array(target.port_nodes)
+    first = np.array([target.port_nodes.index(port) for port in range(target.port_count)])
+    differs = (nets != nets[:, first][:, ports]).any(axis=1)
+    if differs.any():
+        row = int(np.argmax(differs))
+        port = target.ports[int(np.argmax(nets[row] != nets[row, first][ports]))]
+        fault = (
+            f" ties port {port}, which {target.name} of {target.location} lists twice, to two different nets"
+        )
+        raise card_error(cards, int(positions[row]), fault, path)
+    merged: IntArray = nets[:, first]
+    return merged

@@ -1,149 +1,239 @@
-"""Element cards: one statement to one record."""
+"""Element cards: one statement to one card of the assembly."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from circuitgcl.errors import NetlistError, SourceLocation
+from circuitgcl.netlist.assembly import Assembly
 from circuitgcl.netlist.device_typing import LETTER_TYPES, mos_type_from_name
 from circuitgcl.netlist.lexing import assignments, split_parameters, tokens
-from circuitgcl.netlist.records import DeviceCard, InstanceCard
 from circuitgcl.schema import DeviceType
 
-Card = DeviceCard | InstanceCard
 Words = list[str]
-Parameters = Mapping[str, str]
 
 _SOURCE_KEYWORDS = frozenset(
-    {"poly", "value", "vol", "cur", "table", "laplace", "freq", "pwl", "vcvs", "vccs"}
+    {"poly", "value", "vol", "cur", "table", "laplace", "freq", "pwl", "vcvs", "vccs", "opamp", "transformer"}
+    | {"ccvs", "cccs", "delay", "pwl(1)", "npwl", "ppwl", "and", "nand", "or", "nor", "foster", "pole"}
 )
+_MOS_POSITIONAL = ("l", "w", "ad", "as", "pd", "ps")  # HSPICE takes them unnamed, in this order
+_MAX_COPIES = 100_000
 
 
-def parse_element(text: str, location: SourceLocation, warnings: list[str]) -> Card | None:
-    """Record of an element card, or `None` for an element without a part in a layout (`K`, `S`, `T` ...).
+@dataclass(frozen=True, slots=True)
+class Element:
+    """What an element card says."""
+
+    kind: DeviceType | None  # None for an instance
+    name: str
+    nodes: tuple[str, ...]
+    master: str
+    parameters: Mapping[str, str]
+
+
+def add_element(assembly: Assembly, text: str, location: SourceLocation) -> None:
+    """Add the card or cards of an element statement; one without a part in a layout is listed as skipped.
+
+    Raises:
+        NetlistError: too few nodes, or no element at all.
+    """
+    element = parse_element(text, location)
+    if element is None:
+        assembly.skip(f"element {text[0].upper()}", location)
+        return
+    for name, nodes in _copies(element, location):
+        if element.kind is None:
+            assembly.add_instance(name, nodes, element.master, element.parameters, location)
+        else:
+            assembly.add_device(name, element.kind, nodes, element.master, element.parameters, location)
+
+
+def parse_element(text: str, location: SourceLocation) -> Element | None:
+    """What an element statement says, or `None` for one that connects nothing (`K`).
 
     Args:
         text: the statement.
         location: where it stands.
-        warnings: what had to be guessed is appended here.
 
     Raises:
         NetlistError: too few nodes, or no element at all.
     """
     letter = text[0].lower()
     head, tail = split_parameters(text)
-    words = tokens(head.replace("(", " ").replace(")", " ") if letter in "mxq" else head)
+    words = tokens(head.replace("(", " ").replace(")", " ") if letter in "mxqjz" else head)
     if not (letter.isascii() and letter.isalpha()) or not words:
         raise NetlistError(
             f"{text.split()[0][:40]!r} is neither an element nor a dot card; is this a SPICE netlist?",
             location=location,
         )
-    parameters = _parameters(tail)
-    if letter == "m":
-        return _mosfet(words, parameters, location, warnings)
     parse = _PARSERS.get(letter)
-    return None if parse is None else parse(words, parameters, location)
+    return None if parse is None else parse(words, _parameters(tail), location)
 
 
-@lru_cache(maxsize=65536)
-def _parameters(text: str) -> Parameters:
+@lru_cache(maxsize=4096)
+def _parameters(text: str) -> Mapping[str, str]:
     """Parameters of a card; cards with the same text share one mapping, which nobody changes."""
     return {name: expression for name, _, expression in assignments(text)}
 
 
-def _instance(words: Words, parameters: Parameters, location: SourceLocation) -> InstanceCard:
+_RANGE = re.compile(r"[\[<](\d+):(\d+)[\]>]$")
+
+
+def _copies(element: Element, location: SourceLocation) -> list[tuple[str, tuple[str, ...]]]:
+    """Name and nodes of every copy of a card; one named `XI<3:0>` stands for four.
+
+    A node with a range of the same length is dealt out, any other node is shared.
+    """
+    span = _RANGE.search(element.name)
+    if span is None:
+        return [(element.name, element.nodes)]
+    names = _spread(element.name, location)
+    columns = [_spread(node, location) for node in element.nodes]
+    for node, column in zip(element.nodes, columns, strict=True):
+        if len(column) not in (1, len(names)):
+            raise NetlistError(
+                f"{element.name} stands for {len(names)} instances, its node {node} for {len(column)} nets",
+                location=location,
+            )
+    wide = [column * len(names) if len(column) == 1 else column for column in columns]
+    return [(name, tuple(column[copy] for column in wide)) for copy, name in enumerate(names)]
+
+
+def _spread(name: str, location: SourceLocation) -> list[str]:
+    """The names a name with a range stands for, in the order of the range."""
+    span = _RANGE.search(name)
+    if span is None:
+        return [name]
+    first, last = int(span[1]), int(span[2])
+    if abs(first - last) >= _MAX_COPIES:
+        raise NetlistError(f"{name} stands for more than {_MAX_COPIES:,} names", location=location)
+    step = 1 if last >= first else -1
+    stem, opening, closing = name[: span.start()], name[span.start()], name[-1]
+    return [f"{stem}{opening}{index}{closing}" for index in range(first, last + step, step)]
+
+
+def _too_few(words: Words, nodes: int, needed: str, location: SourceLocation, hint: str = "") -> NetlistError:
+    return NetlistError(f"{words[0]} has {max(0, nodes)} nodes; {needed}.{hint}", location=location)
+
+
+def _instance(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
     words = [word for word in words if word != "/"]  # CDL: `XI2 a b / CELL`
     if len(words) < 2:
         raise NetlistError(f"{words[0] if words else '/'} names no subcircuit", location=location)
-    return InstanceCard(
-        name=words[0],
-        nodes=tuple(words[1:-1]),
-        subcircuit=words[-1],
-        parameters=parameters,
-        location=location,
-    )
+    return Element(None, words[0], tuple(words[1:-1]), words[-1].strip("\"'"), parameters)
 
 
-def _device(
-    words: Words, kind: DeviceType, nodes: Words, model: str, parameters: Parameters, location: SourceLocation
-) -> DeviceCard:
-    return DeviceCard(
-        name=words[0],
-        device_type=kind,
-        nodes=tuple(nodes),
-        model=model,
-        parameters=parameters,
-        location=location,
-    )
-
-
-def _mosfet(
-    words: Words, parameters: Parameters, location: SourceLocation, warnings: list[str]
-) -> DeviceCard:
+def _mosfet(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
     if len(words) < 6:
-        found = max(0, len(words) - 2)
-        hint = " Is the bulk missing?" if found == 3 else ""
-        raise NetlistError(f"{words[0]} has {found} nodes; a MOSFET needs 4.{hint}", location=location)
-    model = words[5]
-    kind = mos_type_from_name(model)
-    if kind is None:
-        kind = DeviceType.NMOS
-        warnings.append(f"{location}: polarity of MOSFET model {model} is unknown; taken as NMOS")
-    return _device(words, kind, words[1:5], model, parameters, location)
+        nodes = len(words) - 2
+        hint = " Is the bulk missing?" if nodes == 3 else ""
+        raise _too_few(words, nodes, "a MOSFET needs 4", location, hint)
+    count = 6  # name, four nodes, model; SOI models have up to seven nodes
+    while count < min(len(words), 9) and not _is_value(words[count]) and words[count].lower() != "off":
+        count += 1
+    given = dict(zip(_MOS_POSITIONAL, [word for word in words[count:] if _is_value(word)], strict=False))
+    model = words[count - 1]
+    kind = mos_type_from_name(model) or DeviceType.NMOS
+    return Element(kind, words[0], tuple(words[1 : count - 1]), model, {**given, **parameters} if given else parameters)
 
 
-def _bipolar(words: Words, parameters: Parameters, location: SourceLocation) -> DeviceCard:
+def _bipolar(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
     if len(words) < 5:
-        raise NetlistError(
-            f"{words[0]} has {max(0, len(words) - 2)} nodes; a BJT needs 3 or 4", location=location
-        )
-    has_substrate = len(words) > 5 and not _is_number(words[5]) and words[5].lower() != "off"
-    model = words[5] if has_substrate else words[4]
+        raise _too_few(words, len(words) - 2, "a BJT needs 3 or 4", location)
+    count = 5  # name, three nodes, model; then substrate and thermal node
+    while count < min(len(words), 7) and not _is_value(words[count]) and words[count].lower() != "off":
+        count += 1
+    model = words[count - 1]
     kind = DeviceType.PNP if "pnp" in model.lower() else DeviceType.NPN
-    return _device(words, kind, words[1 : 5 if has_substrate else 4], model, parameters, location)
+    return Element(kind, words[0], tuple(words[1 : count - 1]), model, parameters)
 
 
-def _passive(words: Words, parameters: Parameters, location: SourceLocation) -> DeviceCard:
+def _passive(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
     letter = words[0][0].lower()
     if len(words) < 3:
-        raise NetlistError(f"{words[0]} has {len(words) - 1} nodes; two are needed", location=location)
-    model, values = "", dict(parameters)
-    for word in words[3:]:
-        if _is_number(word) or word[0] in "'{\"":
+        raise _too_few(words, len(words) - 1, "two are needed", location)
+    model, values, nodes, rest = "", dict(parameters), words[1:3], words[3:]
+    if len(rest) > 1 and all(_is_name(word) for word in rest[:2]):  # a bulk node before the model
+        nodes, rest = [*nodes, rest[0]], rest[1:]
+    for word in rest:
+        if _is_value(word):
             values.setdefault(letter, word)
         elif word.startswith("$["):  # CDL: `$[model]`
             model = word[2:].rstrip("]")
         elif not model and not word.startswith("$"):
             model = word
-    return _device(words, LETTER_TYPES[letter], words[1:3], model, values, location)
+    return Element(LETTER_TYPES[letter], words[0], tuple(nodes), model, values)
 
 
-def _modelled(words: Words, parameters: Parameters, location: SourceLocation) -> DeviceCard:
-    letter = words[0][0].lower()
-    count = 2 if letter == "d" else 3
-    if len(words) < count + 1:
-        raise NetlistError(f"{words[0]} has {len(words) - 1} nodes; {count} are needed", location=location)
-    model = words[count + 1] if len(words) > count + 1 else ""
-    return _device(words, LETTER_TYPES[letter], words[1 : count + 1], model, parameters, location)
+def _diode(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
+    if len(words) < 3:
+        raise _too_few(words, len(words) - 1, "2 are needed", location)
+    model = words[3] if len(words) > 3 else ""
+    return Element(DeviceType.DIODE, words[0], tuple(words[1:3]), _unbracketed(model), parameters)
 
 
-def _source(words: Words, parameters: Parameters, location: SourceLocation) -> DeviceCard:
+def _jfet(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
+    if len(words) < 4:
+        raise _too_few(words, len(words) - 1, "3 are needed", location)
+    count = 5
+    while count < min(len(words), 6) and not _is_value(words[count]) and words[count].lower() != "off":
+        count += 1  # a bulk node
+    if len(words) < 5:
+        return Element(DeviceType.JFET, words[0], tuple(words[1:4]), "", parameters)
+    nodes, model = tuple(words[1 : count - 1]), words[count - 1]
+    return Element(DeviceType.JFET, words[0], nodes, model, parameters)
+
+
+def _source(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
     letter = words[0][0].lower()
     if len(words) < 3:
-        raise NetlistError(f"{words[0]} has {len(words) - 1} nodes; two are needed", location=location)
+        raise _too_few(words, len(words) - 1, "two are needed", location)
     senses = letter in "eg" and len(words) > 4 and words[3].split("(")[0].lower() not in _SOURCE_KEYWORDS
-    return _device(words, LETTER_TYPES[letter], words[1 : 5 if senses else 3], "", {}, location)
+    return Element(LETTER_TYPES[letter], words[0], tuple(words[1 : 5 if senses else 3]), "", {})
 
 
-_PARSERS: dict[str, Callable[[Words, Parameters, SourceLocation], Card]] = {
+def _black_box(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
+    """Switches, transmission lines and the like: nodes and a model, whatever they do."""
+    letter = words[0][0].lower()
+    count = _BLACK_BOX_NODES.get(letter, len(words) - 2)
+    if len(words) <= count or count < 1:
+        raise _too_few(words, len(words) - 1, f"{max(1, count)} are needed", location)
+    model = next((word for word in reversed(words[count + 1 :]) if _is_name(word)), "")
+    nodes = tuple(word for word in words[1 : count + 1] if word not in "[]")
+    return Element(DeviceType.OTHER, words[0], nodes, model, parameters)
+
+
+_BLACK_BOX_NODES = {"s": 4, "w": 2, "t": 4, "o": 4, "u": 3}  # of A, N, P and Y all words but the model
+
+
+_PARSERS: dict[str, Callable[[Words, Mapping[str, str], SourceLocation], Element]] = {
     "x": _instance,
+    "m": _mosfet,
     "q": _bipolar,
+    "d": _diode,
     **dict.fromkeys("rcl", _passive),
-    **dict.fromkeys("djz", _modelled),
+    **dict.fromkeys("jz", _jfet),
     **dict.fromkeys("viefghb", _source),
+    **dict.fromkeys("swtouanpy", _black_box),
 }
 
 
-def _is_number(word: str) -> bool:
-    return word[0].isdigit() or (len(word) > 1 and word[0] in "+-." and (word[1].isdigit() or word[1] == "."))
+def _unbracketed(word: str) -> str:
+    """Model name without the `$[ ]` of CDL."""
+    return word[2:].rstrip("]") if word.startswith("$[") else word
+
+
+def _is_value(word: str) -> bool:
+    """Whether a word is a number or a quoted expression."""
+    return (
+        word[0].isdigit()
+        or word[0] in "'{\""
+        or (len(word) > 1 and word[0] in "+-." and (word[1].isdigit() or word[1] == "."))
+    )
+
+
+def _is_name(word: str) -> bool:
+    return not _is_value(word) and not word.startswith("$")

@@ -35,7 +35,8 @@ def flatten(netlist: Netlist, top: str | None = None) -> FlatCircuit:
             cannot be evaluated, no device, or more than `MAX_DEVICES` devices.
     """
     chosen, warnings = choose_top(netlist, top)
-    elaboration = Elaboration(netlist, resolve_hierarchy(netlist, chosen))
+    hierarchy = resolve_hierarchy(netlist, chosen)
+    elaboration = Elaboration(netlist, hierarchy)
     elaboration.run()
     definitions = tuple(elaboration.definitions)
     table = elaboration.cards.table()
@@ -58,8 +59,12 @@ def flatten(netlist: Netlist, top: str | None = None) -> FlatCircuit:
         terminal_offset=_offsets(block.terminal_count),
         terminal_net=block.terminal_net,
         global_nets=netlist.global_nets,
-        skipped_cards=netlist.skipped_cards,
-        warnings=(*netlist.warnings, *warnings, *elaboration.warnings()),
+        skipped_cards=(
+            *netlist.skipped_cards,
+            *hierarchy.skipped_cards,
+            *elaboration.cards.skipped_cards,
+        ),
+        warnings=(*netlist.warnings, *warnings, *hierarchy.warnings, *elaboration.warnings()),
     )
 
 

@@ -1,7 +1,7 @@
 """Which subcircuits a netlist uses below its top cell, and whether they can be expanded at all.
 
-Everything here follows from the cards alone, before any parameter is evaluated: SPICE parameters change
-sizes, never the hierarchy.
+Everything here follows from the cards alone, before any parameter is evaluated: parameters change sizes, and
+the hierarchy only through `.if`.
 """
 
 from __future__ import annotations
@@ -9,27 +9,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from circuitgcl.errors import NetlistError, SourceLocation
-from circuitgcl.netlist.device_typing import primitive_type_from_name
-from circuitgcl.netlist.records import HIERARCHY_SEPARATOR, InstanceCard, Netlist, Subcircuit
+import numpy as np
+
+from circuitgcl.errors import NetlistError, OnError, SourceLocation
+from circuitgcl.netlist.device_typing import (
+    BodySummary,
+    is_process_device,
+    mos_type_from_name,
+    mos_type_from_usage,
+    process_device_type,
+)
+from circuitgcl.netlist.records import (
+    HIERARCHY_SEPARATOR,
+    CardSpec,
+    CardTable,
+    Netlist,
+    SkippedCard,
+    Subcircuit,
+)
+from circuitgcl.netlist.spectre import SPECTRE_PRIMITIVES
+from circuitgcl.schema import DeviceType
 
 MAX_DEPTH = 200
 MAX_DEVICES = 100_000_000
 MAX_INSTANCES = 100_000_000
 
-Targets = tuple[Subcircuit | None, ...]
+Target = Subcircuit | DeviceType | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hierarchy:
-    """What can be reached from a top cell, with every instance resolved."""
+    """What can be reached from a top cell, with every master resolved."""
 
     top: Subcircuit
-    targets: dict[
-        int, Targets
-    ]  # id of a definition -> definition of each instance; None for a process-kit device
-    device_count: int
-    instance_count: int  # the top included
+    targets: dict[int, dict[int, Target]]  # id of a definition -> spec of its cards -> what they are
+    warnings: list[str]
+    skipped_cards: list[SkippedCard]  # lenient: instances taken as black boxes
 
 
 def choose_top(netlist: Netlist, top: str | None = None) -> tuple[Subcircuit, list[str]]:
@@ -51,7 +66,7 @@ def choose_top(netlist: Netlist, top: str | None = None) -> tuple[Subcircuit, li
                 location=netlist.main.location,
             )
         return found, []
-    if not netlist.main.is_empty:
+    if len(netlist.main.cards):
         return netlist.main, []
     outer = [definition for definition in netlist.subcircuits.values() if not definition.scope]
     if not outer:
@@ -59,8 +74,8 @@ def choose_top(netlist: Netlist, top: str | None = None) -> tuple[Subcircuit, li
     used = {
         id(target)
         for definition in netlist.subcircuits.values()
-        for target in resolve_instances(netlist, definition)
-        if target is not None
+        for target in resolve_masters(netlist, definition).values()
+        if isinstance(target, Subcircuit)
     }
     roots = [definition for definition in outer if id(definition) not in used] or outer
     if len(roots) == 1:
@@ -71,21 +86,56 @@ def choose_top(netlist: Netlist, top: str | None = None) -> tuple[Subcircuit, li
     return chosen, [f"{netlist.path}: top cell {chosen.name} chosen; also never instantiated: {others}"]
 
 
-def resolve_instances(netlist: Netlist, definition: Subcircuit) -> Targets:
-    """Definition behind each instance of a body; `None` where none is visible.
+def resolve_masters(netlist: Netlist, definition: Subcircuit) -> dict[int, Target]:
+    """What the cards of a body are, by spec; `None` where nothing tells.
 
-    A process-kit cell that holds nothing but an instance of its own name stands for the device itself.
+    A process-kit device is a device even where its subcircuit is defined.
     """
-    scope = (
-        definition.scope if definition is netlist.main else (*definition.scope, definition.name.casefold())
+    return {
+        spec: _target(netlist, definition, netlist.specs[spec])
+        for spec in definition.cards.used_specs.tolist()
+    }
+
+
+def _target(netlist: Netlist, definition: Subcircuit, spec: CardSpec) -> Target:
+    if spec.kind is not None:
+        told = model_type(netlist, definition, spec.master)
+        return spec.kind if told is None else told
+    found = netlist.find(spec.master, netlist.scope_inside(definition))
+    if found is None:
+        told = model_type(netlist, definition, spec.master)
+        if told is None and netlist.case_sensitive:
+            told = SPECTRE_PRIMITIVES.get(spec.master)
+        if told is None:
+            told = process_device_type(spec.master, spec.pins, [name for name, _ in spec.parameters])
+        return told
+    if found is definition:  # a wrapper round the device of its own name
+        device = process_device_type(spec.master, spec.pins)
+    else:
+        device = is_process_device(found.name, len(found.ports), found.defaults, _summary(found))
+    return found if device is None else device
+
+
+def model_type(netlist: Netlist, definition: Subcircuit, model: str) -> DeviceType | None:
+    """What the model card visible from inside a definition says, or `None` without one."""
+    folded, scope = netlist.fold(model), netlist.scope_inside(definition)
+    if folded in definition.models:
+        return definition.models[folded]
+    for depth in range(len(scope) - 1, 0, -1):
+        around = netlist.subcircuits.get(scope[:depth])
+        if around is not None and folded in around.models:
+            return around.models[folded]
+    return netlist.main.models.get(folded)
+
+
+def _summary(definition: Subcircuit) -> BodySummary:
+    """What a body holds, for telling devices from cells."""
+    specs = [definition.cards.specs[spec] for spec in np.unique(definition.cards.spec[:64]).tolist()]
+    return BodySummary(
+        devices=tuple((spec.kind, spec.master) for spec in specs if spec.kind is not None),
+        instances=tuple(spec.master for spec in specs if spec.kind is None),
+        models=tuple(definition.models),
     )
-    found: list[Subcircuit | None] = []
-    for card in definition.instances:
-        target = netlist.find(card.subcircuit, scope)
-        if target is definition and primitive_type_from_name(card.subcircuit, len(card.nodes)) is not None:
-            target = None
-        found.append(target)
-    return tuple(found)
 
 
 def _cards_below(netlist: Netlist, root: Subcircuit) -> int:
@@ -97,8 +147,10 @@ def _cards_below(netlist: Netlist, root: Subcircuit) -> int:
         if id(definition) in seen:
             continue
         seen.add(id(definition))
-        total += len(definition.devices) + len(definition.instances)
-        pending += [target for target in resolve_instances(netlist, definition) if target is not None]
+        total += len(definition.cards)
+        pending += [
+            target for target in resolve_masters(netlist, definition).values() if isinstance(target, Subcircuit)
+        ]
     return total
 
 
@@ -108,9 +160,10 @@ class _Visit:
 
     definition: Subcircuit
     path: tuple[str, ...]  # instance names from the top
-    pending: Iterator[tuple[InstanceCard, Subcircuit | None]]
+    pending: Iterator[tuple[int, Subcircuit, int]]  # spec, target, number of instances
     devices: int
     instances: int = 1
+    copies: int = 1  # instances of this definition in the body above
 
 
 def resolve_hierarchy(netlist: Netlist, top: Subcircuit) -> Hierarchy:
@@ -120,71 +173,112 @@ def resolve_hierarchy(netlist: Netlist, top: Subcircuit) -> Hierarchy:
         NetlistError: an undefined or recursive subcircuit, a wrong number of nodes, too many levels, no
             device, or more than `MAX_DEVICES` devices or `MAX_INSTANCES` instances.
     """
-    targets: dict[int, Targets] = {}
+    hierarchy = Hierarchy(top=top, targets={}, warnings=[], skipped_cards=[])
     counts: dict[int, tuple[int, int]] = {}  # devices and instances of finished definitions
 
-    def visit(definition: Subcircuit, path: tuple[str, ...]) -> _Visit:
-        found = targets[id(definition)] = resolve_instances(netlist, definition)
-        cards = zip(definition.instances, found, strict=True)
-        return _Visit(definition, path, iter(cards), devices=len(definition.devices))
+    def visit(definition: Subcircuit, path: tuple[str, ...], copies: int) -> _Visit:
+        found = _checked_targets(netlist, definition, path, hierarchy)
+        cards = definition.cards
+        number = dict(zip(cards.used_specs.tolist(), np.bincount(cards.spec_position).tolist(), strict=True))
+        below = [(spec, to, number[spec]) for spec, to in found.items() if isinstance(to, Subcircuit)]
+        devices = len(cards) - sum(count for _, _, count in below)
+        return _Visit(definition, path, iter(below), devices, copies=copies)
 
-    stack = [visit(top, ())]
+    stack = [visit(top, (), 1)]
     while stack:
         current = stack[-1]
-        for card, target in current.pending:
-            _check_instance(netlist, card, target, current.path)
-            if target is None:
-                current.devices += 1
-            elif id(target) in counts:
+        for spec, target, copies in current.pending:
+            if id(target) in counts:
                 devices, instances = counts[id(target)]
-                current.devices += devices
-                current.instances += instances
+                current.devices += devices * copies
+                current.instances += instances * copies
             else:
-                _check_descent(card, target, stack)
-                stack.append(visit(target, (*current.path, card.name)))
+                above = current.definition.cards
+                first = above.first_with(spec)
+                _check_descent(above.location(first), target, stack)
+                stack.append(visit(target, (*current.path, above.names[first]), copies))
                 break
         else:
             stack.pop()
             counts[id(current.definition)] = current.devices, current.instances
             if stack:
-                stack[-1].devices += current.devices
-                stack[-1].instances += current.instances
-    devices, instances = counts[id(top)]
-    _check_size(top, devices, instances)
-    return Hierarchy(top=top, targets=targets, device_count=devices, instance_count=instances)
+                stack[-1].devices += current.devices * current.copies
+                stack[-1].instances += current.instances * current.copies
+    _check_size(top, *counts[id(top)])
+    return hierarchy
 
 
-def _check_instance(
-    netlist: Netlist, card: InstanceCard, target: Subcircuit | None, path: tuple[str, ...]
-) -> None:
-    if target is None:
-        if primitive_type_from_name(card.subcircuit, len(card.nodes)) is None:
-            raise NetlistError(
-                f"{card.name} instantiates subcircuit {card.subcircuit!r}, which is not defined. "
-                + _missing_include_hint(netlist),
-                location=card.location,
-                instance_path=HIERARCHY_SEPARATOR.join(path),
+def _checked_targets(
+    netlist: Netlist, definition: Subcircuit, path: tuple[str, ...], hierarchy: Hierarchy
+) -> dict[int, Target]:
+    """What the cards of a body are; polarity of MOSFETs settled, faults raised or listed."""
+    found = hierarchy.targets[id(definition)] = resolve_masters(netlist, definition)
+    cards = definition.cards
+    for number, target in found.items():
+        spec = netlist.specs[number]
+        if spec.kind is not None and isinstance(target, DeviceType) and target.is_mos:
+            found[number] = _polarity(netlist, definition, number, hierarchy.warnings)
+            continue
+        fault = _fault(netlist, spec, target)
+        if fault is None or (target is None and spec.condition):  # asked again where the condition is known
+            continue
+        first = cards.first_with(number)
+        if netlist.on_error is OnError.RAISE:
+            raise card_error(cards, first, fault, path)
+        found[number] = DeviceType.OTHER
+        hierarchy.skipped_cards.append(
+            SkippedCard(
+                kind=f"error: {cards.names[first]}{fault}; kept as a black box",
+                location=cards.location(first),
             )
-    elif len(card.nodes) not in (len(target.ports), len(distinct_ports(target))):
-        raise NetlistError(
-            f"{card.name} connects {len(card.nodes)} nodes; subcircuit {target.name} of "
-            f"{target.location} has {len(target.ports)} ports",
-            location=card.location,
-            instance_path=HIERARCHY_SEPARATOR.join(path),
         )
+    return found
 
 
-def distinct_ports(definition: Subcircuit) -> tuple[str, ...]:
-    """Ports of a definition without repetitions; some writers list a supply port twice."""
-    return tuple({port.casefold(): port for port in reversed(definition.ports)}.values())[::-1]
+def card_error(cards: CardTable, position: int, fault: str, path: tuple[str, ...]) -> NetlistError:
+    """The error for a card that cannot be elaborated."""
+    return NetlistError(
+        f"{cards.names[position]}{fault}",
+        location=cards.location(position),
+        instance_path=HIERARCHY_SEPARATOR.join(path),
+    )
 
 
-def _missing_include_hint(netlist: Netlist) -> str:
-    missing = [card.kind for card in netlist.skipped_cards if card.kind.startswith(".include ")]
-    return f"It may be in a file that was not found: {missing[0]}" if missing else "Is an .include missing?"
+def _polarity(netlist: Netlist, definition: Subcircuit, number: int, warnings: list[str]) -> DeviceType:
+    """Polarity of a MOSFET card: by its model card, the model's name, what its bulk is tied to."""
+    master = netlist.specs[number].master
+    told = model_type(netlist, definition, master)
+    told = mos_type_from_name(master) if told is None else told
+    if told is not None:
+        return told
+    cards = definition.cards
+    card = cards[cards.first_with(number)]
+    used = mos_type_from_usage(*card.nodes[3:4], *card.nodes[0:3:2])
+    if used is None:
+        warnings.append(f"{card.location}: polarity of MOSFET model {master} is unknown; taken as NMOS")
+    return DeviceType.NMOS if used is None else used
 
 
-def _check_descent(card: InstanceCard, target: Subcircuit, stack: list[_Visit]) -> None:
+def _fault(netlist: Netlist, spec: CardSpec, target: Target) -> str | None:
+    """What is wrong with an instance, or `None`."""
+    if target is None:
+        return undefined(netlist, spec)
+    if isinstance(target, Subcircuit) and spec.pins not in (len(target.ports), target.port_count):
+        return (
+            f" connects {spec.pins} nodes; subcircuit {target.name} of {target.location} has "
+            f"{len(target.ports)} ports"
+        )
+    return None
+
+
+def undefined(netlist: Netlist, spec: CardSpec) -> str:
+    """What to say of an instance whose master nothing tells about."""
+    missing = [card.kind for card in netlist.skipped_cards if card.kind.startswith((".include ", ".lib "))]
+    hint = f"It may be in a file that was not found: {missing[0]}" if missing else "Is an .include missing?"
+    return f" instantiates subcircuit {spec.master!r}, which is not defined. {hint}"
+
+
+def _check_descent(location: SourceLocation, target: Subcircuit, stack: list[_Visit]) -> None:
     path = HIERARCHY_SEPARATOR.join(stack[-1].path)
     names = [visit.definition.name for visit in stack]
     for level, visit in enumerate(stack):
@@ -192,7 +286,7 @@ def _check_descent(card: InstanceCard, target: Subcircuit, stack: list[_Visit]) 
             circle = " > ".join(_shortened([*names[level:], target.name]))
             raise NetlistError(
                 f"subcircuit {target.name} contains itself: {circle}",
-                location=card.location,
+                location=location,
                 instance_path=path,
             )
     if len(stack) > MAX_DEPTH:

@@ -1,252 +1,284 @@
-"""Logical lines to records: which definition a card belongs to, and what it says."""
+"""SPICE-like statements to the assembly: which definition a card belongs to, and what dot cards say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable
+from itertools import islice
 
 from circuitgcl.errors import NetlistError, SourceLocation
-from circuitgcl.netlist.device_typing import MODEL_TYPES
+from circuitgcl.netlist.assembly import Assembly
+from circuitgcl.netlist.card_runs import RunReader, shape_of
 from circuitgcl.netlist.dialects import Dialect
-from circuitgcl.netlist.elements import parse_element
-from circuitgcl.netlist.expressions import ExpressionError, Scope
-from circuitgcl.netlist.lexing import LogicalLine, assignments, split_parameters
-from circuitgcl.netlist.records import DeviceCard, InstanceCard, SkippedCard, Subcircuit
+from circuitgcl.netlist.elements import add_element
+from circuitgcl.netlist.lexing import (
+    LogicalLine,
+    Statements,
+    UnbalancedQuoteError,
+    assignments,
+    split_parameters,
+)
 
-MAX_NESTED_DEFINITIONS = 64
-_BLOCK_ENDS = {".control": ".endc"}
+IncludeFile = Callable[[str, str | None, SourceLocation], None]  # name, library section, statement
+
+_BLOCK_ENDS = {".control": ".endc", ".data": ".enddata", ".verilog": ".endverilog", ".hdl_block": ".endhdl"}
 _FILE_ENDS = (".end", ".alter")  # what `.alter` changes is a variant of the circuit before it
-
-
-@dataclass(slots=True)
-class ParsedFiles:
-    """Everything collected so far from the files of one netlist."""
-
-    main: Subcircuit
-    subcircuits: dict[tuple[str, ...], Subcircuit] = field(default_factory=dict)
-    global_nets: list[str] = field(default_factory=list)
-    scale: float = 1.0
-    skipped_cards: list[SkippedCard] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    cards: int = 0
-
-
-IncludeFile = Callable[[str, SourceLocation, list[Subcircuit]], None]  # name, statement, open definitions
+_SCALE_WORDS = {"micron": "1e-6", "meter": "1", "metre": "1"}  # CDL: `*.SCALE MICRON`
+_SHOWN = 60  # characters of a bad statement in its message
 
 
 class Parser:
-    """Parses the statements of one file into `ParsedFiles`; included files get a parser of their own."""
+    """Parses the statements of one file; included files get a parser of their own.
 
-    def __init__(
-        self,
-        parsed: ParsedFiles,
-        path: str,
-        dialect: Dialect,
-        include: IncludeFile,
-        around: list[Subcircuit] | None = None,
-    ) -> None:
-        self.parsed, self.path, self.dialect, self.include_file = parsed, path, dialect, include
-        self.open: list[Subcircuit] = [parsed.main] if around is None else list(around)
-        self.outer = len(self.open)  # definitions that were open before this file
-        self.skip_until = ""
+    Args:
+        assembly: where everything goes.
+        path: the file, for source locations.
+        dialect: its dialect.
+        include: called for `.include` and `.lib` statements.
+    """
 
-    def parse(self, lines: Iterable[LogicalLine], *, title_line: int = 0) -> None:
+    def __init__(self, assembly: Assembly, path: str, dialect: Dialect, include: IncludeFile) -> None:
+        self.assembly, self.path, self.dialect, self.include_file = assembly, path, dialect, include
+        self.outer = assembly.depth  # definitions that were open before this file
+        self.skip_until: tuple[str, ...] = ()
+        self.protected = False
+
+    def parse(self, statements: Statements, *, title_line: int = 0) -> None:
         """Parse all statements of a file.
 
         Args:
-            lines: its statements.
+            statements: its statements.
             title_line: where a title may stand; 0 in an included file.
 
         Raises:
             NetlistError: a malformed card, at its line.
         """
-        may_have_title = self.dialect.has_title_line
-        for line in lines:
-            location = SourceLocation(self.path, line.line)
-            if line.line == title_line and may_have_title and _looks_like_title(line):
-                self._skip("title", location)
+        runs = RunReader(self.assembly, self.path, statements.text, statements.stop)
+        for line in statements:
+            text, location = line.text, SourceLocation(self.path, line.line)
+            if line.line == title_line and self.dialect.has_title_line and _looks_like_title(line):
+                self.assembly.skip("title", location)
             elif self.skip_until:
-                if line.text.split()[0].lower() == self.skip_until:
-                    self.skip_until = ""
-            elif line.text[0] in ".*":
-                if self._directive(line.text, location):
+                if text.split(None, 1)[0].lower() in self.skip_until:
+                    self.skip_until = ()
+            elif text[0] in ".*":
+                if self._tried(self._directive, text, location):
+                    self._rest_of_file(statements)
                     break
-            else:
-                self._element(line.text, location)
-        if len(self.open) > self.outer:
-            missing = self.open[-1]
-            self.parsed.warnings.append(f"{missing.location}: subcircuit {missing.name} has no .ends")
+            elif not self.assembly.is_skipping:
+                self._tried(self._element, text, location)
+                self._runs(runs, text, statements)
 
-    def _skip(self, kind: str, location: SourceLocation) -> None:
-        self.parsed.skipped_cards.append(SkippedCard(kind=kind, location=location))
+    def _tried(
+        self, handle: Callable[[str, SourceLocation], bool | None], text: str, location: SourceLocation
+    ) -> bool:
+        """Handle a statement; one that cannot be read is an error or, when lenient, listed."""
+        try:
+            return bool(handle(text, location))
+        except UnbalancedQuoteError as error:
+            self.assembly.fail(NetlistError(str(error), location=location))
+        except NetlistError as error:
+            self.assembly.fail(error)
+        return False
 
-    @property
-    def body(self) -> Subcircuit:
-        """The definition that statements now belong to."""
-        return self.open[-1]
+    def _runs(self, runs: RunReader, text: str, statements: Statements) -> None:
+        """Read the alike cards that follow one, if there are many."""
+        shape = shape_of(text) if runs.may_begin(statements.position, text[0].lower()) else None
+        while shape is not None:
+            try:
+                position, line = runs.read(shape, statements.position, statements.line)
+            except (NetlistError, UnbalancedQuoteError):  # card by card, the bad one is found at its line
+                return
+            if position == statements.position:
+                return
+            statements.skip_to(position, line)
+
+    def _rest_of_file(self, statements: Statements) -> None:
+        """List what follows the end of a file."""
+        following = next(iter(islice(statements, 1)), None)
+        if following is not None:
+            self.assembly.skip("text after .end", SourceLocation(self.path, following.line))
+
+    def _element(self, text: str, location: SourceLocation) -> None:
+        try:
+            add_element(self.assembly, text, location)
+        except NetlistError:
+            if not self.protected:
+                raise
+            self.skip_until = (".unprotect", ".unprot")
+            self.protected = False
+            raise NetlistError(
+                "this protected section is encrypted and cannot be read", location=location
+            ) from None
 
     def _directive(self, text: str, location: SourceLocation) -> bool:
         """Handle a dot card; true when it ends the file."""
         word, *rest = text.split(None, 1)
         word = word.lower()
-        handler = _DIRECTIVES.get(word)
+        if self.assembly.is_skipping and word not in _CONDITIONALS:
+            return False
         if word in _FILE_ENDS:
             return True
+        handler = _DIRECTIVES.get(word)
         if handler is not None:
             handler(self, rest[0].strip() if rest else "", location)
         else:
-            self.skip_until = _BLOCK_ENDS.get(word, "")
-            self._skip(word, location)
+            self.skip_until = (_BLOCK_ENDS[word],) if word in _BLOCK_ENDS else ()
+            self.assembly.skip(word, location)
         return False
 
     def _subckt(self, rest: str, location: SourceLocation) -> None:
         head, parameters = split_parameters(rest)
-        words = head.replace(",", " ").split()
+        words = head.replace(",", " ").replace("(", " ").replace(")", " ").split()
         if not words:
             raise NetlistError(".subckt without a name; expected `.subckt name port ...`", location=location)
-        name, ports = words[0], tuple(words[1:])
-        scope = tuple(definition.name.casefold() for definition in self.open[1:])
-        definition = Subcircuit(
-            name=name, ports=ports, defaults=_plain(assignments(parameters)), location=location, scope=scope
-        )
-        if len(self.open) > MAX_NESTED_DEFINITIONS:
-            raise NetlistError(
-                f"subcircuit {name} is defined inside {len(self.open) - 1} others; is an .ends missing?",
-                location=location,
-            )
-        double = _first_repeated(ports)
-        if double:
-            self.parsed.warnings.append(
-                f"{location}: subcircuit {name} lists port {double} twice; taken as one"
-            )
-        key = (*scope, name.casefold())
-        earlier = self.parsed.subcircuits.get(key)
-        if earlier is not None:
-            self.parsed.warnings.append(
-                f"{location}: subcircuit {name} is defined again; the first, at {earlier.location}, counts"
-            )
-        else:
-            self.parsed.subcircuits[key] = definition
-        self.open.append(definition)
-        self.parsed.cards += 1
+        ports = [word for word in words[1:] if word != "/"]
+        self.assembly.open_subcircuit(words[0], ports, _plain(parameters), location)
 
     def _ends(self, rest: str, location: SourceLocation) -> None:
-        if len(self.open) <= self.outer:
-            raise NetlistError(".ends without a .subckt before it", location=location)
-        name = rest.split()[0].casefold() if rest else ""
-        closed = len(self.open) - 1
-        if name and name != self.body.name.casefold():
-            names = [definition.name.casefold() for definition in self.open]
-            if name in names[self.outer :]:  # inner definitions without an .ends of their own
-                closed = len(names) - 1 - names[::-1].index(name)
-            self.parsed.warnings.append(
-                f"{location}: .ends {rest} closes subcircuit {self.open[closed].name} "
-                f"of {self.open[closed].location}"
-            )
-        del self.open[closed:]
+        self.assembly.close_subcircuit(rest.split()[0] if rest else "", location, self.outer)
 
     def _param(self, rest: str, location: SourceLocation) -> None:
         found = assignments(rest)
         if not rest:  # CDL writers leave an empty one
-            self._skip(".param", location)
+            self.assembly.skip(".param", location)
         elif not found:
-            raise NetlistError(f".param {rest!r} has no `name = value`", location=location)
+            raise NetlistError(f".param {rest[:_SHOWN]!r} has no `name = value`", location=location)
         for name, arguments, expression in found:
             if arguments is None:
-                self.body.parameters[name] = expression
+                self.assembly.add_parameter(name, expression)
             else:
-                self.body.functions[name] = (arguments, expression)
+                self.assembly.add_function(name, arguments, expression)
 
     def _func(self, rest: str, location: SourceLocation) -> None:
-        text = rest if "=" in rest else rest.replace(")", ") = ", 1)
+        text = rest if "=" in rest.split(")", 1)[-1][:3] else rest.replace(")", ") = ", 1)
         found = assignments(text)
         if not found or found[0][1] is None:
             raise NetlistError(
-                f".func {rest!r}; expected `.func name(arguments) {{expression}}`", location=location
+                f".func {rest[:_SHOWN]!r}; expected `.func name(arguments) {{expression}}`", location=location
             )
         name, arguments, expression = found[0]
-        self.body.functions[name] = (arguments or (), expression)
+        self.assembly.add_function(name, arguments or (), expression)
 
     def _model(self, rest: str, location: SourceLocation) -> None:
-        words = rest.replace("(", " ").split()
+        words = rest.replace("(", " ").split(None, 2)
         if len(words) < 2:
             raise NetlistError(".model needs a name and a type", location=location)
-        device_type = MODEL_TYPES.get(words[1].lower())
-        if device_type is not None:
-            self.body.models[words[0].casefold()] = device_type
-        else:
-            self._skip(f".model {words[1].lower()}", location)
+        self.assembly.add_model(words[0], words[1], location)
 
     def _global(self, rest: str, location: SourceLocation) -> None:
-        known = {name.casefold() for name in self.parsed.global_nets}
         for name in rest.replace(",", " ").split():
             name = name.split(":")[0]  # CDL types its globals: `VDD:P`
-            if name and name.casefold() not in known:
-                known.add(name.casefold())
-                self.parsed.global_nets.append(name)
+            if name:
+                self.assembly.add_global(name)
 
     def _option(self, rest: str, location: SourceLocation) -> None:
         for name, _, expression in assignments(rest):
             if name == "scale":
-                try:
-                    self.parsed.scale = Scope({}).evaluate(expression)
-                except ExpressionError as error:
-                    raise NetlistError(f".option scale: {error}", location=location) from error
+                self.assembly.set_scale(expression, location)
+
+    def _cdl_scale(self, rest: str, location: SourceLocation) -> None:
+        word = rest.split()[0].lower() if rest else ""
+        if word in _SCALE_WORDS:
+            self.assembly.set_scale(_SCALE_WORDS[word], location)
+        else:
+            self.assembly.skip("*.scale", location)
+
+    def _connect(self, rest: str, location: SourceLocation) -> None:
+        names = rest.replace(",", " ").replace("=", " ").split()
+        if len(names) < 2:
+            raise NetlistError(".connect needs two nets", location=location)
+        for name in names[1:]:
+            self.assembly.connect(names[0], name)
 
     def _include(self, rest: str, location: SourceLocation) -> None:
-        words = rest.split(None, 1) if rest[:1] not in "\"'" else [rest]
-        name = (words[0] if words else "").strip().strip("\"'")
-        if not name:
+        words = _file_words(rest)
+        if not words:
             raise NetlistError(".include without a file name", location=location)
-        self.include_file(name, location, self.open)
+        self.include_file(words[0], None, location)
 
     def _lib(self, rest: str, location: SourceLocation) -> None:
-        self._skip(".lib", location)
-        self.parsed.warnings.append(
-            f"{location}: model library {rest or '(unnamed)'} is not read; models are typed by name"
-        )
+        words = _file_words(rest)
+        if not words:
+            raise NetlistError(".lib without a file or section name", location=location)
+        if len(words) > 1:
+            self.include_file(words[0], words[1], location)
+        elif _LIBRARY_FILE.search(words[0]):  # LTspice, PSpice: the whole file
+            self.include_file(words[0], None, location)
+        else:  # a section begins here, and nobody asked for it
+            self.assembly.skip(f".lib section {words[0]}", location)
+            self.skip_until = (".endl",)
 
-    def _element(self, text: str, location: SourceLocation) -> None:
-        self.parsed.cards += 1
-        card = parse_element(text, location, self.parsed.warnings)
-        if isinstance(card, DeviceCard):
-            self.body.devices.append(card)
-        elif isinstance(card, InstanceCard):
-            self.body.instances.append(card)
-        else:
-            self._skip(f"element {text[0].upper()}", location)
+    def _protect(self, rest: str, location: SourceLocation) -> None:
+        self.protected = True
+
+    def _unprotect(self, rest: str, location: SourceLocation) -> None:
+        self.protected = False
+
+    def _if(self, rest: str, location: SourceLocation) -> None:
+        self.assembly.begin_condition(rest, location)
+
+    def _elseif(self, rest: str, location: SourceLocation) -> None:
+        self.assembly.begin_else(location, rest)
+
+    def _else(self, rest: str, location: SourceLocation) -> None:
+        self.assembly.begin_else(location)
+
+    def _endif(self, rest: str, location: SourceLocation) -> None:
+        self.assembly.end_condition(location)
+
+    def _nothing(self, rest: str, location: SourceLocation) -> None:
+        """A card that closes what has been closed otherwise."""
 
 
+_CONDITIONALS = frozenset({".if", ".elseif", ".else", ".endif"})
 _DIRECTIVES: dict[str, Callable[[Parser, str, SourceLocation], None]] = {
     ".subckt": Parser._subckt,
     ".macro": Parser._subckt,
     ".ends": Parser._ends,
     ".eom": Parser._ends,
     ".param": Parser._param,
+    ".params": Parser._param,
     ".parameter": Parser._param,
+    ".parameters": Parser._param,
+    ".csparam": Parser._param,
     ".func": Parser._func,
+    ".function": Parser._func,
     ".model": Parser._model,
     ".global": Parser._global,
     "*.global": Parser._global,
     ".option": Parser._option,
     ".options": Parser._option,
     ".include": Parser._include,
+    ".incl": Parser._include,
     ".inc": Parser._include,
     ".lib": Parser._lib,
+    ".endl": Parser._nothing,
+    ".if": Parser._if,
+    ".elseif": Parser._elseif,
+    ".else": Parser._else,
+    ".endif": Parser._endif,
+    ".connect": Parser._connect,
+    "*.connect": Parser._connect,
+    "*.scale": Parser._cdl_scale,
+    ".protect": Parser._protect,
+    ".prot": Parser._protect,
+    ".unprotect": Parser._unprotect,
+    ".unprot": Parser._unprotect,
 }
 
+_FILE_WORD = re.compile(r"""'([^']*)'|"([^"]*)"|(\S+)""")
+_LIBRARY_FILE = re.compile(r"[./\\]")  # in a file name, not in the name of a section
 
-def _plain(found: list[tuple[str, tuple[str, ...] | None, str]]) -> dict[str, str]:
-    return {name: expression for name, _, expression in found}
+
+def _file_words(rest: str) -> list[str]:
+    """Words of an include statement, which may be quoted and hold blanks."""
+    found = ("".join(match.groups(default="")) for match in _FILE_WORD.finditer(rest))
+    return [word.strip() for word in found if word.strip()]
 
 
-def _first_repeated(names: tuple[str, ...]) -> str:
-    seen: set[str] = set()
-    for name in names:
-        if name.casefold() in seen:
-            return name
-        seen.add(name.casefold())
-    return ""
+def _plain(text: str) -> dict[str, str]:
+    return {name: expression for name, _, expression in assignments(text)}
 
 
 _TITLE_WORDS = {"m": 6, "x": 3, "q": 5, "r": 4, "c": 4, "l": 4, "d": 4, "v": 3, "i": 3}

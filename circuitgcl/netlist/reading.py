@@ -2,52 +2,89 @@
 
 from __future__ import annotations
 
+import os
+import re
 import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from circuitgcl.errors import NetlistError, SourceLocation
-from circuitgcl.netlist.dialects import DIALECTS, Dialect, DialectName, detect_dialect, find_spectre
-from circuitgcl.netlist.lexing import logical_lines
-from circuitgcl.netlist.parsing import ParsedFiles, Parser
-from circuitgcl.netlist.records import Netlist, SkippedCard, Subcircuit
+from circuitgcl.errors import ConfigError, NetlistError, OnError, SourceLocation
+from circuitgcl.netlist.assembly import Assembly
+from circuitgcl.netlist.dialects import (
+    DIALECTS,
+    Dialect,
+    DialectName,
+    Duplicates,
+    detect_dialect,
+    language_sections,
+)
+from circuitgcl.netlist.lexing import Statements
+from circuitgcl.netlist.parsing import Parser
+from circuitgcl.netlist.records import Netlist
+from circuitgcl.netlist.spectre import SpectreParser
 
 MAX_INCLUDE_DEPTH = 32
 MAX_FILES = 10_000
 MAX_TEXT_BYTES = 4 << 30  # a gzip bomb stops here
 _GZIP_MAGIC = b"\x1f\x8b"
 _SUFFIXES = (".gz", ".sp", ".spi", ".spice", ".cir", ".ckt", ".cdl", ".net", ".scs", ".sch")
+_OTHER_KINDS = (
+    (re.compile(r"\s*\*SPEF\b", re.I), "SPEF, an extraction result"),
+    (re.compile(r"tech \S+\n(?:timestamp|version|format|scale|style)\b"), "a Magic .ext file, an extraction result"),
+    (re.compile(r"\s*(?:`timescale|module)\s"), "Verilog"),
+    (re.compile(r"\s*<"), "HTML or XML"),
+    (re.compile(r"\s*[\[{]\s*[\"{\[]"), "JSON"),
+)
 
 
-def read_netlist(path: str | Path, *, dialect: DialectName | str | None = None) -> Netlist:
-    """Read a SPICE netlist and everything it includes.
+@dataclass(frozen=True, kw_only=True)
+class NetlistConfig:
+    """How netlists are read."""
+
+    dialect: str = ""  # name of a dialect; detected from the text of each file when empty
+    on_error: OnError = OnError.RAISE  # whether a statement that cannot be read is an error or is skipped
+
+    def __post_init__(self) -> None:
+        if self.dialect:
+            _dialect_named(self.dialect)
+
+
+def read_netlist(
+    path: str | Path, *, dialect: DialectName | str | None = None, on_error: OnError = OnError.RAISE
+) -> Netlist:
+    """Read a netlist and everything it includes.
 
     Args:
         path: the netlist, plain or gzip'd (told by content).
-        dialect: a dialect name; detected from the text when absent.
+        dialect: a dialect name; detected from the text of each file when absent.
+        on_error: whether a statement that cannot be read ends the reading, or is listed among the skipped
+            ones.
 
     Raises:
         NetlistError: the file cannot be read or is no netlist; the message names file and line.
+        ConfigError: there is no such dialect.
     """
     path = Path(path)
-    chosen = _dialect_named(dialect) if dialect is not None else None
-    main = Subcircuit(name=design_name(path), ports=(), defaults={}, location=SourceLocation(str(path), 0))
-    parsed = ParsedFiles(main)
-    _Reader(parsed, chosen).read(path)
-    if not parsed.cards:
+    chosen = _dialect_named(dialect) if dialect else None
+    text = read_text(path)
+    rules = chosen or detect_dialect(text)
+    assembly = Assembly(
+        design_name(path),
+        str(path),
+        dialect=rules.name,
+        case_sensitive=rules.case_sensitive,
+        last_counts=rules.duplicates is Duplicates.LAST,
+        on_error=on_error,
+    )
+    _Reader(assembly, chosen).read(_Source(path, text), rules)
+    if not assembly.cards:
         raise NetlistError(
             "no element and no subcircuit found; is this a SPICE netlist?",
             location=SourceLocation(str(path), 0),
         )
-    return Netlist(
-        name=main.name,
-        path=str(path),
-        main=main,
-        subcircuits=parsed.subcircuits,
-        global_nets=tuple(parsed.global_nets),
-        scale=parsed.scale,
-        skipped_cards=tuple(parsed.skipped_cards),
-        warnings=tuple(parsed.warnings),
-    )
+    return assembly.finish()
 
 
 def design_name(path: Path) -> str:
@@ -74,17 +111,24 @@ def read_text(path: Path, origin: SourceLocation | None = None) -> str:
         data = _decompressed(data, here)
     if not data.strip():
         raise NetlistError("the file is empty; expected a SPICE netlist", location=here)
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return _unix_lines(data.decode("utf-16", errors="replace"))
     if b"\x00" in data:
         raise NetlistError("the file is binary; expected the text of a SPICE netlist", location=here)
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
-        raise NetlistError(
-            "the file is HTML or XML; expected a SPICE netlist", location=SourceLocation(str(path), 1)
-        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    for pattern, kind in _OTHER_KINDS:
+        if pattern.match(text):
+            raise NetlistError(
+                f"the file is {kind}; expected a SPICE netlist", location=SourceLocation(str(path), 1)
+            )
+    return _unix_lines(text)
+
+
+def _unix_lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def _read_bytes(path: Path, origin: SourceLocation | None) -> bytes:
@@ -125,66 +169,140 @@ def _dialect_named(name: DialectName | str) -> Dialect:
     try:
         return DIALECTS[DialectName(name)]
     except ValueError:
-        raise NetlistError(f"unknown dialect {name!r}; known: {', '.join(DIALECTS)}") from None
+        raise ConfigError(f"unknown dialect {str(name)!r}; known: {', '.join(DIALECTS)}") from None
+
+
+class _StatementParser(Protocol):
+    """What reads the statements of one language."""
+
+    def parse(self, statements: Statements, *, title_line: int = 0) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file, or one section of a library file."""
+
+    path: Path
+    text: str
+    section: str | None = None
 
 
 class _Reader:
     """Reads one netlist's files, each inside the one that includes it."""
 
-    def __init__(self, parsed: ParsedFiles, dialect: Dialect | None) -> None:
-        self.parsed, self.dialect = parsed, dialect
-        self.including: list[Path] = []  # resolved, outermost first
+    def __init__(self, assembly: Assembly, dialect: Dialect | None) -> None:
+        self.assembly, self.dialect = assembly, dialect
+        self.including: list[tuple[Path, str | None]] = []  # resolved, outermost first
+        self.libraries: dict[Path, str] = {}  # texts of files that are asked for section by section
         self.files = 0
 
-    def read(
-        self, path: Path, origin: SourceLocation | None = None, around: list[Subcircuit] | None = None
-    ) -> None:
+    def read(self, source: _Source, dialect: Dialect, origin: SourceLocation | None = None) -> None:
         """Parse a file into the definitions that are open around it."""
-        text = read_text(path, origin)
-        spectre = find_spectre(text)
-        if spectre:
-            raise NetlistError(
-                "this is Spectre syntax; expected SPICE or CDL. Export the schematic in one of these",
-                location=SourceLocation(str(path), spectre),
-            )
         self.files += 1
         if self.files > MAX_FILES:
             raise NetlistError(f"more than {MAX_FILES:,} files are included", location=origin)
-        dialect = self.dialect or detect_dialect(text)
+        path, text = str(source.path), source.text
 
-        def include(name: str, location: SourceLocation, open_definitions: list[Subcircuit]) -> None:
-            self.include(path.parent / _expanded(name), name, location, open_definitions)
+        def include(name: str, section: str | None, location: SourceLocation) -> None:
+            self.include(source.path.parent, name, section, location, dialect)
 
-        self.including.append(path.resolve())
-        parser = Parser(self.parsed, str(path), dialect, include, around)
-        title_line = 0 if origin else text[: len(text) - len(text.lstrip())].count("\n") + 1
-        parser.parse(logical_lines(text, dialect), title_line=title_line)
+        self.including.append((source.path.resolve(), source.section))
+        outer = self.assembly.mark()
+        parsers: dict[DialectName, _StatementParser] = {}
+        first = text[: len(text) - len(text.lstrip())].count("\n") + 1
+        for rules, statements in self._parts(source, dialect, origin):
+            if rules.name not in parsers:
+                parsers[rules.name] = self._parser(rules, path, include)
+            parsers[rules.name].parse(statements, title_line=0 if origin else first)
+        self.assembly.close_to(outer)
         self.including.pop()
 
-    def include(self, path: Path, name: str, location: SourceLocation, around: list[Subcircuit]) -> None:
-        """Read an included file; an absolute path that leads nowhere on this machine is passed over."""
-        if path.resolve() in self.including:
+    def _parser(
+        self, rules: Dialect, path: str, include: Callable[[str, str | None, SourceLocation], None]
+    ) -> _StatementParser:
+        kind = SpectreParser if rules.name is DialectName.SPECTRE else Parser
+        return kind(self.assembly, path, rules, include)
+
+    def _parts(
+        self, source: _Source, dialect: Dialect, origin: SourceLocation | None
+    ) -> Iterator[tuple[Dialect, Statements]]:
+        """Statements of a source by language."""
+        text, start, stop = source.text, 0, len(source.text)
+        if source.section is not None:
+            start, stop = _section(source, origin)
+        for rules, begin, end, line in language_sections(text, dialect):
+            low, high = max(begin, start), min(end, stop)
+            if low < high:
+                line += text.count("\n", begin, low)
+                yield rules, Statements(text, rules, start=low, stop=high, line=line)
+
+    def include(
+        self, folder: Path, name: str, section: str | None, location: SourceLocation, around: Dialect
+    ) -> None:
+        """Read an included file; one that does not exist is passed over with a warning."""
+        what = f".include {name}" if section is None else f".lib {name} {section}"
+        path = self._found(folder, name)
+        if path is None:
+            self.assembly.skip(what, location)
+            self.assembly.warn(f"{location}: included file {name} does not exist; skipped")
+            return
+        resolved = path.resolve()
+        if (resolved, section) in self.including:
             raise NetlistError(f"file {path.name} includes itself", location=location)
         if len(self.including) >= MAX_INCLUDE_DEPTH:
             raise NetlistError(
                 f"includes are nested deeper than {MAX_INCLUDE_DEPTH} files", location=location
             )
-        if Path(name).is_absolute() and not _exists(path):
-            self.parsed.skipped_cards.append(SkippedCard(kind=f".include {name}", location=location))
-            self.parsed.warnings.append(
-                f"{location}: included file {name} does not exist on this machine; skipped"
-            )
-            return
-        self.read(path, location, around)
+        text = self.libraries.get(resolved) or read_text(path, location)
+        if section is not None:
+            self.libraries[resolved] = text
+        self.read(_Source(path, text, section), self._dialect_of(text, around), location)
+
+    def _dialect_of(self, text: str, around: Dialect) -> Dialect:
+        """Dialect of an included file; where nothing tells, that of the file round it."""
+        if self.dialect is not None and self.dialect.name is not DialectName.SPECTRE:
+            return self.dialect
+        found = detect_dialect(text)
+        is_silent = found.name is DialectName.SPICE and around.name is not DialectName.SPECTRE
+        return around if is_silent else found
+
+    def _found(self, folder: Path, name: str) -> Path | None:
+        """Where an included file is: beside the file that names it, or beside the main file."""
+        wanted = Path(os.path.expandvars(name)).expanduser()
+        for place in (folder, Path(self.assembly.path).parent):
+            try:
+                if (place / wanted).exists():
+                    return place / wanted
+            except (OSError, ValueError):  # a name the file system cannot take
+                return None
+        return None
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name too long for the file system
-        return False
+_SECTION_BEGIN = re.compile(
+    r"^[ \t]*(?:\.lib[ \t]+|section[ \t]+(?:=[ \t]*)?)['\"]?([^\s'\"./\\]+)['\"]?[ \t]*(?:[$*;/].*)?$", re.I | re.M
+)
+_SECTION_END = re.compile(r"^[ \t]*(?:\.endl|endsection)\b", re.I | re.M)
 
 
-def _expanded(name: str) -> Path:
-    """Path of an included file with a leading `~/` replaced."""
-    return Path.home() / name[2:] if name.startswith("~/") else Path(name)
+def _section(source: _Source, origin: SourceLocation | None) -> tuple[int, int]:
+    """Begin and end of the content of a library section.
+
+    Raises:
+        NetlistError: the library has no such section.
+    """
+    known: list[str] = []
+    position = 0
+    while (begin := _SECTION_BEGIN.search(source.text, position)) is not None:
+        end = _SECTION_END.search(source.text, begin.end())
+        stop = end.start() if end else len(source.text)
+        if begin[1].casefold() == str(source.section).casefold():
+            return min(begin.end() + 1, stop), stop
+        known.append(begin[1])
+        position = stop
+        if end is None:
+            break
+    raise NetlistError(
+        f"library {source.path.name} has no section {source.section}; "
+        f"it has: {', '.join(dict.fromkeys(known)) or 'none'}",
+        location=origin,
+    )

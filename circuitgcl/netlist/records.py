@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.errors import SourceLocation
+from circuitgcl.errors import OnError, SourceLocation
+from circuitgcl.netlist.names import NameList
 from circuitgcl.schema import DeviceType
 
 IntArray = NDArray[np.int32]
@@ -19,56 +21,123 @@ HIERARCHY_SEPARATOR = "/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceCard:
-    """One primitive element as written."""
+class CardSpec:
+    """What a card says besides its name and its nodes; alike cards share one."""
+
+    kind: DeviceType | None  # None for an instance: what its master is shows when the whole netlist is read
+    master: str  # model, subcircuit or primitive; empty for a plain R, C or L
+    pins: int
+    parameters: tuple[tuple[str, str], ...]  # lower-case name, expression text
+    condition: str = ""  # expression in the parameters of its body that must hold; from `.if`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One element or instance as written."""
 
     name: str
-    device_type: DeviceType
-    nodes: tuple[str, ...]  # SPICE terminal order
-    model: str  # empty for a plain R, C or L
+    kind: DeviceType | None  # None for an instance
+    nodes: tuple[str, ...]  # order of the card
+    master: str
     parameters: Mapping[str, str]  # lower-case name -> expression text
     location: SourceLocation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceCard:
-    """One subcircuit instance as written."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CardTable(Sequence[Card]):
+    """The c cards of one body as columns; a `Card` is made only when one is asked for."""
 
-    name: str
-    nodes: tuple[str, ...]
-    subcircuit: str
-    parameters: Mapping[str, str]
-    location: SourceLocation
+    names: NameList  # [c]
+    spec: IntArray  # [c] index into specs
+    node: IntArray  # nodes of all cards, one after the other, as index into node_names
+    line: IntArray  # [c] 1-based
+    file: IntArray  # [c] index into files
+    node_names: NameList
+    specs: Sequence[CardSpec]  # of the whole netlist
+    files: Sequence[str]  # of the whole netlist
+
+    def __len__(self) -> int:
+        return len(self.spec)
+
+    @cached_property
+    def _by_spec(self) -> tuple[IntArray, IntArray, IntArray]:
+        used, first, position = np.unique(self.spec, return_index=True, return_inverse=True)
+        return used, first.astype(np.int32), position.astype(np.int32)
+
+    @property
+    def used_specs(self) -> IntArray:
+        """The u distinct specs of these cards, ascending, [u]."""
+        return self._by_spec[0]
+
+    @property
+    def spec_position(self) -> IntArray:
+        """Position of every card's spec in `used_specs`, [c]."""
+        return self._by_spec[2]
+
+    @cached_property
+    def node_offset(self) -> NDArray[np.int64]:
+        """Where the nodes of each card begin in `node`, [c + 1]."""
+        pins = np.array([self.specs[spec].pins for spec in self.used_specs.tolist()], np.int64)
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(pins[self.spec_position])])
+
+    @overload
+    def __getitem__(self, index: int) -> Card: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Card]: ...
+    def __getitem__(self, index: int | slice) -> Card | list[Card]:
+        if isinstance(index, slice):
+            return [self[position] for position in range(len(self))[index]]
+        position = range(len(self))[index]
+        spec = self.specs[self.spec[position]]
+        start, stop = self.node_offset[position : position + 2]
+        return Card(
+            name=self.names[position],
+            kind=spec.kind,
+            nodes=tuple(self.node_names[node] for node in self.node[start:stop].tolist()),
+            master=spec.master,
+            parameters=dict(spec.parameters),
+            location=self.location(position),
+        )
+
+    def location(self, position: int) -> SourceLocation:
+        """Where a card stands."""
+        return SourceLocation(self.files[self.file[position]], int(self.line[position]))
+
+    def first_with(self, spec: int) -> int:
+        """Position of the first card of a spec."""
+        used, first, _ = self._by_spec
+        return int(first[np.searchsorted(used, spec)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedCard:
-    """A card that was read but carries nothing the circuit needs."""
+    """A card that was read but carries nothing the circuit needs, or that could not be read."""
 
     kind: str
     location: SourceLocation
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Subcircuit:
     """A subcircuit definition; the file's own top level is one without ports."""
 
     name: str
     ports: tuple[str, ...]
-    defaults: dict[str, str]  # header parameters: lower-case name -> expression text
+    defaults: Mapping[str, str]  # header parameters: lower-case name -> expression text
     location: SourceLocation
-    scope: tuple[str, ...] = ()  # case-folded names of the enclosing definitions, outermost first
-    parameters: dict[str, str] = field(default_factory=dict)  # local .param
-    functions: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)  # .func: arguments, body
-    models: dict[str, DeviceType] = field(default_factory=dict)  # .model name -> type
-    devices: list[DeviceCard] = field(default_factory=list)
-    instances: list[InstanceCard] = field(default_factory=list)
+    scope: tuple[str, ...]  # folded names of the enclosing definitions, outermost first
+    parameters: Mapping[str, str]  # local .param
+    functions: Mapping[str, tuple[tuple[str, ...], str]]  # .func: arguments, body
+    models: Mapping[str, DeviceType]  # folded .model name -> type
+    nodes: NameList  # distinct ports first, then by first appearance
+    port_nodes: tuple[int, ...]  # node of every port
+    global_nodes: Mapping[int, str]  # nodes that are global nets: node -> key of the net
+    cards: CardTable
 
     @property
-    def is_empty(self) -> bool:
-        """Whether the body holds neither a device nor an instance."""
-        return not self.devices and not self.instances
-
+    def port_count(self) -> int:
+        """Number of distinct ports; some writers list a supply port twice."""
+        return max(self.port_nodes, default=-1) + 1
 
 @dataclass(frozen=True, kw_only=True)
 class Netlist:
@@ -76,34 +145,45 @@ class Netlist:
 
     name: str  # file stem
     path: str
+    dialect: str  # of the main file
     main: Subcircuit  # what stands outside every definition
-    subcircuits: Mapping[tuple[str, ...], Subcircuit]  # qualified case-folded name -> definition
+    subcircuits: Mapping[tuple[str, ...], Subcircuit]  # qualified folded name -> definition
+    specs: Sequence[CardSpec]  # of all cards of all bodies
     global_nets: tuple[str, ...]
     scale: float  # `.option scale`: metres per drawn unit of W and L
+    case_sensitive: bool
+    on_error: OnError
     skipped_cards: tuple[SkippedCard, ...]
     warnings: tuple[str, ...]
 
+    def fold(self, name: str) -> str:
+        """The form in which names are compared."""
+        return name if self.case_sensitive else name.casefold()
+
     def find(self, name: str, scope: tuple[str, ...] = ()) -> Subcircuit | None:
         """Definition visible under `name` from inside `scope`, innermost first."""
-        key = name.casefold()
+        key = self.fold(name)
         for depth in range(len(scope), -1, -1):
             found = self.subcircuits.get((*scope[:depth], key))
             if found is not None:
                 return found
         return None
 
+    def scope_inside(self, definition: Subcircuit) -> tuple[str, ...]:
+        """Scope that the body of a definition looks names up from."""
+        return () if definition is self.main else (*definition.scope, self.fold(definition.name))
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceTable:
-    """Distinct device cards after parameter evaluation, K rows; lengths in metres, absent values NaN.
+    """Distinct kinds of devices after parameter evaluation, K rows; lengths in metres, absent values NaN.
 
-    A flat circuit of a million transistors has a few thousand rows here, and refers to them by index.
+    A flat circuit of a million transistors has a few rows here, and refers to them by index.
     """
 
     device_type: NDArray[np.int8]  # [K] DeviceType
     model: IntArray  # [K] index into model_names
     model_names: tuple[str, ...]
-    name: tuple[str, ...]  # [K] card name as spelled, unique within its definition
     pins: IntArray  # [K] number of terminals
     width_m: FloatArray  # [K] drawn width of all fingers together
     length_m: FloatArray  # [K]
@@ -125,14 +205,14 @@ class Definition:
     """
 
     name: str
-    net_labels: tuple[str, ...]  # [n] as spelled
+    net_labels: NameList  # [n] as spelled
     port_count: int
-    global_count: int
+    device_names: NameList  # [d] as spelled
     device_card: IntArray  # [d] rows of the DeviceTable
     pin_offset: NDArray[np.int64]  # [d + 1]
     pin_net: IntArray  # [p] local net of each own device's terminal
     child_definition: IntArray  # [c] index into FlatCircuit.definitions
-    child_names: tuple[str, ...]  # [c]
+    child_names: NameList  # [c]
     child_instance: NDArray[np.int64]  # [c] instance number of the child relative to this instance
     child_net_offset: NDArray[np.int64]  # [c + 1]
     child_net: IntArray  # local net at each port of each child, then at each of its global nets
@@ -198,35 +278,58 @@ class FlatCircuit:
         return (np.arange(self.pin_count) - starts).astype(np.int32)
 
     @cached_property
-    def instance_paths(self) -> list[str]:
+    def device_position(self) -> IntArray:
+        """Position of every device among those of its own instance, [D]."""
+        first = np.searchsorted(self.device_instance, self.device_instance)
+        return (np.arange(self.device_count) - first).astype(np.int32)
+
+    @cached_property
+    def instance_paths(self) -> NameList:
         """Hierarchical name of every instance, [I]; the top's is empty."""
+        labels = [list(definition.child_names) for definition in self.definitions]
         paths = [""] * len(self.instance_parent)
-        definitions = self.definitions
         parents, children = self.instance_parent.tolist(), self.instance_child.tolist()
         owners = self.instance_definition.tolist()
         for instance in range(1, len(paths)):
             parent = parents[instance]
-            label = definitions[owners[parent]].child_names[children[instance]]
+            label = labels[owners[parent]][children[instance]]
             paths[instance] = f"{paths[parent]}{HIERARCHY_SEPARATOR}{label}" if parent else label
-        return paths
+        return NameList.of(paths)
 
     def net_names(self, nets: Iterable[int] | None = None) -> list[str]:
         """Flat names, `/` between instance names, spelled as in the file."""
-        paths, definitions, owners = self.instance_paths, self.definitions, self.instance_definition
-        chosen = range(self.net_count) if nets is None else nets
-        names = []
-        for net in chosen:
-            instance = self.net_instance[net]
-            label = definitions[owners[instance]].net_labels[self.net_local[net]]
-            names.append(f"{paths[instance]}{HIERARCHY_SEPARATOR}{label}" if instance else label)
-        return names
+        chosen = np.arange(self.net_count) if nets is None else np.fromiter(nets, np.int64)
+        labels = [definition.net_labels for definition in self.definitions]
+        return self._qualified(self.net_instance[chosen], self.net_local[chosen], labels)
 
     def device_names(self, devices: Iterable[int] | None = None) -> list[str]:
         """Flat device names, `/` between instance names."""
-        paths = self.instance_paths
-        chosen = range(self.device_count) if devices is None else devices
-        names = []
-        for device in chosen:
-            path, label = paths[self.device_instance[device]], self.table.name[self.device_card[device]]
-            names.append(f"{path}{HIERARCHY_SEPARATOR}{label}" if path else label)
-        return names
+        chosen = np.arange(self.device_count) if devices is None else np.fromiter(devices, np.int64)
+        labels = [definition.device_names for definition in self.definitions]
+        return self._qualified(self.device_instance[chosen], self.device_position[chosen], labels)
+
+    def _qualified(self, instances: IntArray, positions: IntArray, labels: Sequence[NameList]) -> list[str]:
+        """Names of things by the instance they stand in and their position in its definition."""
+        paths = self._paths_of(instances)
+        owners = self.instance_definition[instances]
+        lists = {owner: list(labels[owner]) for owner in np.unique(owners).tolist()}
+        return [
+            f"{path}{HIERARCHY_SEPARATOR}{lists[owner][position]}" if path else lists[owner][position]
+            for path, owner, position in zip(paths, owners.tolist(), positions.tolist(), strict=True)
+        ]
+
+    def _paths_of(self, instances: IntArray) -> list[str]:
+        """Hierarchical names of a few instances, or of all."""
+        if len(instances) < 64:
+            return [self._path_of(instance) for instance in instances.tolist()]
+        paths = list(self.instance_paths)
+        return [paths[instance] for instance in instances.tolist()]
+
+    def _path_of(self, instance: int) -> str:
+        names: list[str] = []
+        while instance > 0:
+            parent = int(self.instance_parent[instance])
+            definition = self.definitions[self.instance_definition[parent]]
+            names.append(definition.child_names[int(self.instance_child[instance])])
+            instance = parent
+        return HIERARCHY_SEPARATOR.join(reversed(names))

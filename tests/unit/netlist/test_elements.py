@@ -3,18 +3,17 @@ from __future__ import annotations
 import pytest
 
 from circuitgcl.errors import NetlistError, SourceLocation
-from circuitgcl.netlist.elements import parse_element
-from circuitgcl.netlist.records import DeviceCard, InstanceCard
+from circuitgcl.netlist.assembly import Assembly
+from circuitgcl.netlist.elements import Element, add_element, parse_element
 from circuitgcl.schema import DeviceType
 
 HERE = SourceLocation("deck.sp", 7)
 
 
-def device(text: str) -> DeviceCard:
-    card = parse_element(text, HERE, [])
-    assert isinstance(card, DeviceCard)
-    assert card.location == HERE
-    return card
+def parsed(text: str) -> Element:
+    element = parse_element(text, HERE)
+    assert element is not None
+    return element
 
 
 @pytest.mark.parametrize(
@@ -41,6 +40,19 @@ def device(text: str) -> DeviceCard:
         ("Vdd vdd 0 dc 1.8", "SOURCE", "vdd 0", "", {}),
         ("I1 a b pulse(0 1 2)", "SOURCE", "a b", "", {}),
         ("E1 a b c d 10", "SOURCE", "a b c d", "", {}),
+        ("M1 d g s b nch 60n 1u", "NMOS", "d g s b", "nch", {"l": "60n", "w": "1u"}),
+        ("M1 d g s e p b soi w=1u", "NMOS", "d g s e p b", "soi", {"w": "1u"}),
+        ("M1 d g s b nch off w=1u", "NMOS", "d g s b", "nch", {"w": "1u"}),
+        ("Q1 c b e s t hbt area=1", "NPN", "c b e s t", "hbt", {"area": "1"}),
+        ("R1 a b sub rppd w=1u", "RESISTOR", "a b sub", "rppd", {"w": "1u"}),
+        ("DD0 a k $[ndio] area=1p", "DIODE", "a k", "ndio", {"area": "1p"}),
+        ("J1 d g s b pjf1", "JFET", "d g s b", "pjf1", {}),
+        ("S1 a b c d smod", "OTHER", "a b c d", "smod", {}),
+        ("W1 a b vsense wmod", "OTHER", "a b", "wmod", {}),
+        ("T1 a b c d z0=50", "OTHER", "a b c d", "", {"z0": "50"}),
+        ("O1 a b c d ltra", "OTHER", "a b c d", "ltra", {}),
+        ("A1 [a b] out gate", "OTHER", "a b out", "gate", {}),
+        ("N1 d g s b osdi_nmos w=1u", "OTHER", "d g s b", "osdi_nmos", {"w": "1u"}),
         ("E1 a b vol='v(c)*2'", "SOURCE", "a b", "", {}),
         ("E1 a b value {v(c)}", "SOURCE", "a b", "", {}),
         ("G1 a b POLY(2) c d e f 0", "SOURCE", "a b", "", {}),
@@ -49,10 +61,10 @@ def device(text: str) -> DeviceCard:
     ],
 )
 def test_devices(text: str, kind: str, nodes: str, model: str, parameters: dict[str, str]) -> None:
-    card = device(text)
-    assert card.device_type is DeviceType[kind]
+    card = parsed(text)
+    assert card.kind is DeviceType[kind]
     assert card.nodes == tuple(nodes.split())
-    assert (card.name, card.model) == (text.split()[0], model)
+    assert (card.name, card.master) == (text.split()[0], model)
     assert card.parameters == parameters
 
 
@@ -68,22 +80,39 @@ def test_devices(text: str, kind: str, nodes: str, model: str, parameters: dict[
     ],
 )
 def test_instances(text: str, nodes: str, subcircuit: str, parameters: dict[str, str]) -> None:
-    card = parse_element(text, HERE, [])
-    assert isinstance(card, InstanceCard)
-    assert (card.nodes, card.subcircuit, card.parameters) == (tuple(nodes.split()), subcircuit, parameters)
+    card = parsed(text)
+    assert card.kind is None
+    assert (card.nodes, card.master, card.parameters) == (tuple(nodes.split()), subcircuit, parameters)
 
 
-@pytest.mark.parametrize("text", ["K1 L1 L2 0.9", "S1 a b c d smod", "T1 a b c d z0=50", "A1 a b dmod"])
-def test_elements_without_a_part_in_the_layout(text: str) -> None:
-    assert parse_element(text, HERE, []) is None
+def test_a_mutual_inductance_connects_nothing() -> None:
+    assert parse_element("K1 L1 L2 0.9", HERE) is None
 
 
-def test_a_model_of_unknown_polarity_is_reported() -> None:
-    warnings: list[str] = []
-    card = parse_element("M1 d g s b xyz", HERE, warnings)
-    assert isinstance(card, DeviceCard)
-    assert card.device_type is DeviceType.NMOS
-    assert warnings == ["deck.sp:7: polarity of MOSFET model xyz is unknown; taken as NMOS"]
+def added(text: str) -> list[tuple[str, tuple[str, ...]]]:
+    assembly = Assembly("deck", "deck.sp")
+    add_element(assembly, text, HERE)
+    return [(card.name, card.nodes) for card in assembly.finish().main.cards]
+
+
+def test_an_instance_with_a_range_stands_for_several() -> None:
+    assert added("XI<2:0> a<2:0> b c<5> inv") == [
+        ("XI<2>", ("a<2>", "b", "c<5>")),
+        ("XI<1>", ("a<1>", "b", "c<5>")),
+        ("XI<0>", ("a<0>", "b", "c<5>")),
+    ]
+    assert added("MP[0:1] d[7:6] g s b pch w=1u") == [
+        ("MP[0]", ("d[7]", "g", "s", "b")),
+        ("MP[1]", ("d[6]", "g", "s", "b")),
+    ]
+    assert added("XR1[63] net1[63] inv") == [("XR1[63]", ("net1[63]",))]  # one bit is one instance
+
+
+def test_a_range_must_fit() -> None:
+    with pytest.raises(NetlistError, match=r"XI<3:0> stands for 4 instances, its node a<1:0> for 2 nets"):
+        added("XI<3:0> a<1:0> inv")
+    with pytest.raises(NetlistError, match="stands for more than 100,000 names"):
+        added("XI<999999999:0> a inv")
 
 
 @pytest.mark.parametrize(
@@ -109,5 +138,5 @@ def test_a_model_of_unknown_polarity_is_reported() -> None:
 )
 def test_malformed_cards(text: str, message: str) -> None:
     with pytest.raises(NetlistError) as caught:
-        parse_element(text, HERE, [])
+        parse_element(text, HERE)
     assert str(caught.value) == message

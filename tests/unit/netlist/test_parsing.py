@@ -20,7 +20,7 @@ def test_a_title_line_is_passed_over(read_deck: ReadDeck) -> None:
         "5t ota",
     ):
         netlist = read_deck(f"{title}\nR1 a b 1k\n")
-        assert [card.name for card in netlist.main.devices] == ["R1"]
+        assert [card.name for card in netlist.main.cards] == ["R1"]
         assert [card.kind for card in netlist.skipped_cards] == ["title"]
 
 
@@ -61,11 +61,11 @@ def test_definitions_and_their_bodies(read_deck: ReadDeck) -> None:
     assert inv.parameters == {"k": "3", "j": "4"}
     assert inv.functions == {"half": (("x",), "{x/2}")}
     assert inv.models == {"nloc": DeviceType.NMOS}
-    assert [card.name for card in inv.devices] == ["Mn", "Mp"]
-    assert [card.subcircuit for card in netlist.subcircuits["buf",].instances] == ["inv"]
-    assert netlist.main.is_empty
+    assert [card.name for card in inv.cards] == ["Mn", "Mp"]
+    assert [card.master for card in netlist.subcircuits["buf",].cards] == ["inv"]
+    assert len(netlist.main.cards) == 0
     assert inv.location.line == 2
-    assert inv.devices[1].location.line == 7
+    assert inv.cards[1].location.line == 7
 
 
 def test_header_parameters_with_and_without_the_keyword(read_deck: ReadDeck) -> None:
@@ -76,7 +76,7 @@ def test_header_parameters_with_and_without_the_keyword(read_deck: ReadDeck) -> 
 
 def test_a_closing_name_that_differs_is_reported_and_closes_the_open_one(read_deck: ReadDeck) -> None:
     netlist = read_deck("* t\n.subckt replica_cell a\nR1 a 0 1\n.ends cell_1rw\nX1 n replica_cell\n")
-    assert len(netlist.main.instances) == 1
+    assert len(netlist.main.cards) == 1
     (warning,) = netlist.warnings
     assert "deck.sp:4: .ends cell_1rw closes subcircuit replica_cell of " in warning
 
@@ -103,7 +103,7 @@ def test_nested_definitions_are_seen_from_inside_only(read_deck: ReadDeck) -> No
 
 def test_one_ends_may_close_definitions_that_lack_their_own(read_deck: ReadDeck) -> None:
     netlist = read_deck("* t\n.subckt a x\n.subckt b y\nR1 y 0 1\n.ends a\nR2 p q 1\n")
-    assert [card.name for card in netlist.main.devices] == ["R2"]
+    assert [card.name for card in netlist.main.cards] == ["R2"]
     assert len(netlist.warnings) == 1
 
 
@@ -135,7 +135,7 @@ def test_models_options_and_libraries(read_deck: ReadDeck) -> None:
     netlist = read_deck(
         """* t
         .model NX NMOS(level=1)
-        .model sw vswitch
+        .model sw nosuchtype
         .option post scale=0.01u
         .options temp=25
         .lib 'models.lib' tt
@@ -147,19 +147,19 @@ def test_models_options_and_libraries(read_deck: ReadDeck) -> None:
     assert netlist.main.models == {"nx": DeviceType.NMOS}
     assert netlist.scale == 0.01e-6
     kinds = [card.kind for card in netlist.skipped_cards]
-    assert kinds == [".model vswitch", ".lib", ".param", ".tran"]
-    assert "model library 'models.lib' tt is not read" in netlist.warnings[0]
+    assert kinds == [".model nosuchtype", ".lib models.lib tt", ".param", ".tran"]
+    assert "included file models.lib does not exist; skipped" in netlist.warnings[0]
 
 
 @pytest.mark.parametrize("end", [".end", ".END", ".alter"])
 def test_nothing_is_read_after_the_end(read_deck: ReadDeck, end: str) -> None:
     netlist = read_deck(f"* t\nR1 a b 1\n{end}\nR2 a b 1\n.ends\n")
-    assert [card.name for card in netlist.main.devices] == ["R1"]
+    assert [card.name for card in netlist.main.cards] == ["R1"]
 
 
 def test_control_blocks_are_passed_over(read_deck: ReadDeck) -> None:
     netlist = read_deck("* t\n.control\nrun\nplot v(a)\n.endc\nR1 a b 1\n")
-    assert [card.name for card in netlist.main.devices] == ["R1"]
+    assert [card.name for card in netlist.main.cards] == ["R1"]
     assert [card.kind for card in netlist.skipped_cards] == [".control"]
 
 

@@ -1,0 +1,525 @@
+"""Where the parsers of every language put what they read, until it becomes a `Netlist`.
+
+Cards go straight into columns; a body's node names are numbered as they appear.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from circuitgcl.errors import NetlistError, OnError, SourceLocation
+from circuitgcl.netlist.device_typing import MODEL_TYPES
+from circuitgcl.netlist.expressions import ExpressionError, Scope, mentioned_names
+from circuitgcl.netlist.names import NameList
+from circuitgcl.netlist.records import (
+    CardSpec,
+    CardTable,
+    IntArray,
+    Netlist,
+    SkippedCard,
+    Subcircuit,
+)
+from circuitgcl.schema import DeviceType
+
+MAX_NESTED_DEFINITIONS = 64
+GROUND_KEY = "0"
+GROUND_NAMES = ("0", "gnd")  # both are the reference node wherever they are no port
+
+Function = tuple[tuple[str, ...], str]  # argument names, body
+
+
+class Vocabulary(dict[str, int]):
+    """Names of one body, numbered by first appearance; spellings that compare equal share a number."""
+
+    def __init__(self, fold: Callable[[str], str]) -> None:
+        super().__init__()
+        self.fold = fold
+        self.labels: list[str] = []
+
+    def __missing__(self, name: str) -> int:
+        folded = self.fold(name)
+        number = self.get(folded)
+        if number is None:
+            number = self[folded] = len(self.labels)
+            self.labels.append(name)
+        self[name] = number
+        return number
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenBody:
+    """A definition while its cards are being read."""
+
+    name: str
+    ports: tuple[str, ...]
+    defaults: dict[str, str]
+    location: SourceLocation
+    scope: tuple[str, ...]
+    nodes: Vocabulary
+    parameters: dict[str, str] = field(default_factory=dict)
+    functions: dict[str, Function] = field(default_factory=dict)
+    models: dict[str, DeviceType] = field(default_factory=dict)
+    connected: list[tuple[str, str]] = field(default_factory=list)  # `.connect`
+    names: bytearray = field(default_factory=bytearray)  # as in NameList
+    spec: array[int] = field(default_factory=lambda: array("i"))
+    node: array[int] = field(default_factory=lambda: array("i"))
+    line: array[int] = field(default_factory=lambda: array("i"))
+    file: array[int] = field(default_factory=lambda: array("i"))
+
+    def __post_init__(self) -> None:
+        for port in self.ports:
+            self.nodes[port]
+
+
+@dataclass(slots=True)
+class _Condition:
+    """One open `.if`: the branch being read, and whether an earlier branch was certainly taken."""
+
+    branch: str  # expression that holds in this branch; empty where it always does
+    earlier: list[str]  # conditions of the branches before
+    reads: bool  # whether the branch can be taken at all
+    settled: bool = False
+
+
+class Assembly:
+    """Everything collected so far from the files of one netlist.
+
+    Args:
+        name: design name, which its top level gets.
+        path: main file.
+        dialect: of the main file.
+        case_sensitive: whether names compare exactly.
+        last_counts: which of two different definitions of one name counts, the last or the first.
+        on_error: what to do with a card that cannot be used.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        *,
+        dialect: str = "",
+        case_sensitive: bool = False,
+        last_counts: bool = False,
+        on_error: OnError = OnError.RAISE,
+    ) -> None:
+        self.name, self.path, self.dialect = name, path, dialect
+        self.case_sensitive, self.last_counts, self.on_error = case_sensitive, last_counts, on_error
+        self.fold: Callable[[str], str] = str if case_sensitive else str.casefold
+        self.skipped_cards: list[SkippedCard] = []
+        self.warnings: list[str] = []
+        self.cards = 0
+        self._specs: list[CardSpec] = []
+        self._spec_index: dict[tuple[object, ...], int] = {}
+        self._files: list[str] = []
+        self._file_index: dict[str, int] = {}
+        self._global_nets: dict[str, str] = {}  # folded -> as spelled
+        self._scale = 1.0
+        self._definitions: list[tuple[tuple[str, ...], OpenBody]] = []
+        self._conditions: list[_Condition] = []
+        self.main = self._body(name, (), {}, SourceLocation(path, 0), ())
+        self.open = [self.main]
+
+    @property
+    def body(self) -> OpenBody:
+        """The definition that statements now belong to."""
+        return self.open[-1]
+
+    @property
+    def depth(self) -> int:
+        """Number of definitions open around the next statement."""
+        return len(self.open) - 1
+
+    def _body(
+        self,
+        name: str,
+        ports: Iterable[str],
+        defaults: Mapping[str, str],
+        location: SourceLocation,
+        scope: tuple[str, ...],
+    ) -> OpenBody:
+        return OpenBody(
+            name=name,
+            ports=tuple(ports),
+            defaults=dict(defaults),
+            location=location,
+            scope=scope,
+            nodes=Vocabulary(self.fold),
+        )
+
+    # what was noticed
+
+    def warn(self, text: str) -> None:
+        """Note what the user should know."""
+        self.warnings.append(text)
+
+    def skip(self, kind: str, location: SourceLocation) -> None:
+        """List a statement that carries nothing the circuit needs."""
+        self.skipped_cards.append(SkippedCard(kind=kind, location=location))
+
+    def fail(self, error: NetlistError) -> None:
+        """Raise an error when strict; list it among the skipped cards when lenient."""
+        if self.on_error is OnError.RAISE:
+            raise error
+        place = error.location or SourceLocation(self.path, 0)
+        self.skip(f"error: {str(error).removeprefix(f'{place}: ')}", place)
+
+    # definitions
+
+    def open_subcircuit(
+        self, name: str, ports: Sequence[str], defaults: Mapping[str, str], location: SourceLocation
+    ) -> None:
+        """Begin a definition; cards that follow belong to it.
+
+        Raises:
+            NetlistError: too many definitions inside each other.
+        """
+        if self.depth >= MAX_NESTED_DEFINITIONS:
+            raise NetlistError(
+                f"subcircuit {name} is defined inside {self.depth} others; is an .ends missing?",
+                location=location,
+            )
+        scope = tuple(self.fold(body.name) for body in self.open[1:])
+        body = self._body(name, ports, defaults, location, scope)
+        if len(body.nodes.labels) < len(body.ports):
+            twice = next(port for i, port in enumerate(ports) if body.nodes[port] < i)
+            self.warn(f"{location}: subcircuit {name} lists port {twice} twice; taken as one")
+        self._definitions.append(((*scope, self.fold(name)), body))
+        self.open.append(body)
+        self.cards += 1
+
+    def close_subcircuit(self, name: str, location: SourceLocation, outermost: int = 0) -> None:
+        """End the innermost definition, or the one named with all that stand open inside it.
+
+        Args:
+            name: name on the closing card; empty when it has none.
+            location: the closing card.
+            outermost: number of definitions that were open before this file, which it cannot close.
+        """
+        if self.depth <= outermost:
+            self.fail(NetlistError(".ends without a .subckt before it", location=location))
+            return
+        closed = self.depth
+        if name and self.fold(name) != self.fold(self.body.name):
+            names = [self.fold(body.name) for body in self.open]
+            if self.fold(name) in names[outermost + 1 :]:  # inner definitions without an .ends of their own
+                closed = len(names) - 1 - names[::-1].index(self.fold(name))
+            closing = self.open[closed]
+            self.warn(f"{location}: .ends {name} closes subcircuit {closing.name} of {closing.location}")
+        del self.open[closed:]
+
+    def mark(self) -> tuple[int, int]:
+        """What is open now: definitions and conditions."""
+        return self.depth, len(self._conditions)
+
+    def close_to(self, mark: tuple[int, int]) -> None:
+        """Close what a file left open."""
+        depth, conditions = mark
+        if self.depth > depth:
+            self.warn(f"{self.body.location}: subcircuit {self.body.name} has no .ends")
+            del self.open[depth + 1 :]
+        if len(self._conditions) > conditions:
+            self.warn(f"{self.path}: an .if has no .endif")
+            del self._conditions[conditions:]
+
+    def add_parameter(self, name: str, expression: str) -> None:
+        """Define a parameter of the innermost definition; inside an `.if`, where its condition holds."""
+        condition, known = self.condition, self.body.parameters.get(name)
+        if condition and known is not None:
+            expression = f"({condition}) ? ({_bare(expression)}) : ({_bare(known)})"
+        self.body.parameters[name] = expression
+
+    def add_function(self, name: str, arguments: Sequence[str], expression: str) -> None:
+        """Define a function of the innermost definition."""
+        self.body.functions[name.lower()] = tuple(arguments), expression
+
+    def add_model(self, name: str, type_word: str, location: SourceLocation) -> None:
+        """Note what a model card says its devices are."""
+        device_type = MODEL_TYPES.get(type_word.lower())
+        if device_type is None:
+            self.skip(f".model {type_word.lower()}", location)
+            return
+        folded = self.fold(name)
+        self.body.models[folded] = device_type
+        stem, _, bin_number = folded.rpartition(".")
+        if stem and bin_number.isdigit():  # binned models: cards name the stem
+            self.body.models.setdefault(stem, device_type)
+
+    def add_global(self, name: str) -> None:
+        """Make a net global."""
+        self._global_nets.setdefault(self.fold(name), name)
+
+    def set_scale(self, expression: str, location: SourceLocation) -> None:
+        """Set the metres per drawn unit of W and L."""
+        try:
+            self._scale = Scope(self.main.parameters, functions=self.main.functions).evaluate(expression)
+        except ExpressionError as error:
+            self.fail(NetlistError(f".option scale: {error}", location=location))
+
+    def connect(self, first: str, second: str) -> None:
+        """Make two nets of the innermost definition one."""
+        self.body.connected.append((first, second))
+
+    # conditional statements
+
+    def begin_condition(self, expression: str, location: SourceLocation) -> None:
+        """Open an `.if`; what cannot be decided yet is decided where the body is elaborated."""
+        if len(self._conditions) >= MAX_NESTED_DEFINITIONS:
+            raise NetlistError("too many conditions inside each other", location=location)
+        self._conditions.append(_Condition("", [], reads=not self.is_skipping))
+        self._enter_branch(expression, location)
+
+    def begin_else(self, location: SourceLocation, expression: str = "") -> None:
+        """Begin the next branch of the innermost `.if`."""
+        if not self._conditions:
+            self.fail(NetlistError(".else without an .if before it", location=location))
+            return
+        current = self._conditions[-1]
+        if current.branch:
+            current.earlier.append(current.branch)
+        elif current.reads:
+            current.settled = True
+        current.branch = ""
+        outer_skips = any(not condition.reads for condition in self._conditions[:-1])
+        current.reads = not current.settled and not outer_skips
+        self._enter_branch(expression, location)
+
+    def end_condition(self, location: SourceLocation) -> None:
+        """Close the innermost `.if`."""
+        if self._conditions:
+            self._conditions.pop()
+        else:
+            self.fail(NetlistError(".endif without an .if before it", location=location))
+
+    def _enter_branch(self, expression: str, location: SourceLocation) -> None:
+        current = self._conditions[-1]
+        if not current.reads or not expression:
+            return
+        try:
+            decided = self._decided(expression)
+        except ExpressionError as error:
+            current.reads = False
+            self.fail(NetlistError(f".if {expression.strip()}: {error}", location=location))
+            return
+        if decided is None:
+            current.branch = _bare(expression)
+        else:
+            current.reads = decided
+
+    def _decided(self, expression: str) -> bool | None:
+        """Truth of a condition that global parameters decide, else `None`."""
+        names = mentioned_names(expression)
+        local = [name for body in self.open[1:] for name in (*body.defaults, *body.parameters)]
+        known = Scope(self.main.parameters, functions=self.main.functions)
+        if names & set(local) or not all(known.knows(name) for name in names):
+            return None
+        return bool(known.evaluate(expression))
+
+    @property
+    def is_skipping(self) -> bool:
+        """Whether the next statement stands in a branch that is certainly not taken."""
+        return any(not condition.reads for condition in self._conditions)
+
+    @property
+    def condition(self) -> str:
+        """Expression that must hold for the next card; empty where it always stands."""
+        parts: list[str] = []
+        for condition in self._conditions:
+            parts += [f"!({earlier})" for earlier in condition.earlier]
+            parts += [f"({condition.branch})"] if condition.branch else []
+        return "&&".join(parts)
+
+    # cards
+
+    def add_device(
+        self,
+        name: str,
+        kind: DeviceType,
+        nodes: Sequence[str],
+        master: str,
+        parameters: Mapping[str, str],
+        location: SourceLocation,
+    ) -> None:
+        """Add an element card to the innermost definition."""
+        self._add(name, nodes, self.spec(kind, master, len(nodes), parameters), location)
+
+    def add_instance(
+        self,
+        name: str,
+        nodes: Sequence[str],
+        master: str,
+        parameters: Mapping[str, str],
+        location: SourceLocation,
+    ) -> None:
+        """Add an instance; what its master is shows when everything is read."""
+        self._add(name, nodes, self.spec(None, master, len(nodes), parameters), location)
+
+    def _add(self, name: str, nodes: Sequence[str], spec: int, location: SourceLocation) -> None:
+        body = self.open[-1]
+        body.names += f"{name}\n".encode()
+        body.spec.append(spec)
+        numbers = body.nodes
+        body.node.extend([numbers[node] for node in nodes])
+        body.line.append(location.line)
+        body.file.append(self.file_number(location.path))
+        self.cards += 1
+
+    def add_run(
+        self, names: Sequence[str], nodes: IntArray, specs: IntArray, location: SourceLocation
+    ) -> None:
+        """Add cards that stand on lines of their own, one after the other.
+
+        Args:
+            names: [n] card names.
+            nodes: [n, pins] numbers of the body's vocabulary.
+            specs: [n] numbers from `spec`.
+            location: the first card.
+        """
+        count, body = len(names), self.open[-1]
+        body.names += "\n".join([*names, ""]).encode()
+        body.spec.frombytes(specs.astype(np.int32).tobytes())
+        body.node.frombytes(nodes.astype(np.int32).tobytes())
+        body.line.frombytes(np.arange(location.line, location.line + count, dtype=np.int32).tobytes())
+        body.file.frombytes(np.full(count, self.file_number(location.path), np.int32).tobytes())
+        self.cards += count
+
+    def spec(self, kind: DeviceType | None, master: str, pins: int, parameters: Mapping[str, str]) -> int:
+        """Number of what a card says besides its name and nodes."""
+        pairs = tuple(parameters.items())
+        condition = self.condition if self._conditions else ""
+        key = kind, master, pins, pairs, condition
+        number = self._spec_index.setdefault(key, len(self._specs))
+        if number == len(self._specs):
+            self._specs.append(
+                CardSpec(kind=kind, master=master, pins=pins, parameters=pairs, condition=condition)
+            )
+        return number
+
+    def file_number(self, path: str) -> int:
+        """Number of a source file."""
+        number = self._file_index.setdefault(path, len(self._files))
+        if number == len(self._files):
+            self._files.append(path)
+        return number
+
+    # the result
+
+    def finish(self) -> Netlist:
+        """The netlist; nothing can be added afterwards."""
+        keys = {name: name for name in self._global_nets} | dict.fromkeys(GROUND_NAMES, GROUND_KEY)
+        subcircuits: dict[tuple[str, ...], Subcircuit] = {}
+        for key, body in self._definitions:
+            self._keep(subcircuits, key, self._closed(body, keys))
+        return Netlist(
+            name=self.name,
+            path=self.path,
+            dialect=self.dialect,
+            main=self._closed(self.main, keys),
+            subcircuits=subcircuits,
+            specs=self._specs,
+            global_nets=tuple(self._global_nets.values()),
+            scale=self._scale,
+            case_sensitive=self.case_sensitive,
+            on_error=self.on_error,
+            skipped_cards=tuple(self.skipped_cards),
+            warnings=tuple(self.warnings),
+        )
+
+    def _keep(
+        self,
+        subcircuits: dict[tuple[str, ...], Subcircuit],
+        key: tuple[str, ...],
+        definition: Subcircuit,
+    ) -> None:
+        """Enter a definition; of several under one name, the dialect says which counts."""
+        earlier = subcircuits.setdefault(key, definition)
+        if earlier is definition:
+            return
+        again = f"{definition.location}: subcircuit {definition.name} is defined again"
+        if _same(earlier, definition):
+            self.warn(f"{again}, just as at {earlier.location}")
+            return
+        kept, which = (definition, "last") if self.last_counts else (earlier, "first")
+        subcircuits[key] = kept
+        spelling = "" if earlier.name == definition.name else f" (as {earlier.name})"
+        self.warn(f"{again}, unlike at {earlier.location}{spelling}; the {which} one counts")
+
+    def _closed(self, body: OpenBody, global_keys: Mapping[str, str]) -> Subcircuit:
+        """The finished record of a body, whose columns are given away."""
+        vocabulary, node = body.nodes, np.array(body.node, np.int32)
+        if body.connected:
+            node = _joined(body, node)
+        labels = NameList.of(vocabulary.labels)
+        port_nodes = tuple(vocabulary[port] for port in body.ports)
+        port_count = max(port_nodes, default=-1) + 1
+        numbers = {vocabulary[name]: key for name, key in global_keys.items() if name in vocabulary}
+        table = CardTable(
+            names=NameList(bytes(body.names)),
+            spec=np.array(body.spec, np.int32),
+            node=node,
+            line=np.array(body.line, np.int32),
+            file=np.array(body.file, np.int32),
+            node_names=labels,
+            specs=self._specs,
+            files=self._files,
+        )
+        body.nodes = Vocabulary(self.fold)
+        body.names, body.spec, body.node = bytearray(), array("i"), array("i")
+        body.line, body.file = array("i"), array("i")
+        return Subcircuit(
+            name=body.name,
+            ports=body.ports,
+            defaults=body.defaults,
+            location=body.location,
+            scope=body.scope,
+            parameters=body.parameters,
+            functions=body.functions,
+            models=body.models,
+            nodes=labels,
+            port_nodes=port_nodes,
+            global_nodes={number: key for number, key in numbers.items() if number >= port_count},
+            cards=table,
+        )
+
+
+def _bare(expression: str) -> str:
+    """An expression without the quotes or braces round it, to stand inside another."""
+    text = expression.strip()
+    while len(text) > 1 and (text[0], text[-1]) in {("'", "'"), ("{", "}"), ('"', '"')}:
+        text = text[1:-1].strip()
+    return text
+
+
+def _joined(body: OpenBody, node: IntArray) -> IntArray:
+    """Node numbers of all cards after `.connect`: connected names take the lowest number among them."""
+    pairs = [(body.nodes[first], body.nodes[second]) for first, second in body.connected]
+    lowest = list(range(len(body.nodes.labels)))
+
+    def root(number: int) -> int:
+        while lowest[number] != number:
+            lowest[number] = lowest[lowest[number]]
+            number = lowest[number]
+        return number
+
+    for first, second in pairs:
+        one, other = sorted((root(first), root(second)))
+        lowest[other] = one
+    roots = np.array([root(number) for number in range(len(lowest))], np.int32)
+    joined: IntArray = roots[node]
+    return joined
+
+
+def _same(one: Subcircuit, other: Subcircuit) -> bool:
+    """Whether two definitions say the same."""
+    return (
+        (one.ports, one.defaults, one.parameters, one.functions, one.models)
+        == (other.ports, other.defaults, other.parameters, other.functions, other.models)
+        and one.nodes == other.nodes
+        and one.cards.names == other.cards.names
+        and np.array_equal(one.cards.spec, other.cards.spec)
+        and np.array_equal(one.cards.node, other.cards.node)
+    )
