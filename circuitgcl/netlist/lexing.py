@@ -13,7 +13,7 @@ from typing import NamedTuple
 from circuitgcl.netlist.dialects import Dialect
 
 
-class UnbalancedQuote(ValueError):  # noqa: N818
+class UnbalancedQuoteError(ValueError):
     """A quote or brace opens an expression that nothing closes."""
 
 
@@ -247,7 +247,7 @@ def tokens(text: str) -> list[str]:
     Commas separate like blanks, except inside quotes and braces.
 
     Raises:
-        UnbalancedQuote: a quote or brace is opened and not closed, or the other way round.
+        UnbalancedQuoteError: a quote or brace is opened and not closed, or the other way round.
     """
     words: list[str] = _WORD.findall(text)
     if not _STRAY.isdisjoint(words):
@@ -255,10 +255,10 @@ def tokens(text: str) -> list[str]:
     return words
 
 
-def _unbalanced(text: str) -> UnbalancedQuote:
+def _unbalanced(text: str) -> UnbalancedQuoteError:
     """What is wrong with a text whose quotes or braces do not pair."""
     stray = next(match for match in _QUOTED_OR_STRAY.finditer(text) if match[0] in _STRAY)
-    return UnbalancedQuote(f"{stray[0]} is not balanced in {text[stray.start() :][:40]!r}")
+    return UnbalancedQuoteError(f"{stray[0]} is not balanced in {text[stray.start() :][:40]!r}")
 
 
 _PARAMETERS_KEYWORD = re.compile(r"\bparams?\s*:", re.I)
@@ -299,7 +299,7 @@ def assignments(text: str) -> list[Assignment]:
     list (`.param f(x) = 2*x`) comes with its argument names, otherwise the second item is `None`.
 
     Raises:
-        UnbalancedQuote: as for `tokens`.
+        UnbalancedQuoteError: as for `tokens`.
     """
     if not _NEEDS_PARSING.search(text):
         plain = _plain_assignments(text)

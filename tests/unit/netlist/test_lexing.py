@@ -12,7 +12,7 @@ from circuitgcl.netlist import lexing
 from circuitgcl.netlist.dialects import DIALECTS, DialectName
 from circuitgcl.netlist.lexing import (
     Statements,
-    UnbalancedQuote,
+    UnbalancedQuoteError,
     assignments,
     logical_lines,
     split_parameters,
@@ -246,7 +246,7 @@ def test_chunks_do_not_show(texts: list[str], dialect: DialectName, size: int) -
 @pytest.mark.parametrize("function", [tokens, assignments])
 @pytest.mark.parametrize("text", ["w='a", "w = {a + {b} l=1", "w=\"a l='b'", "w=1} l=(2"])
 def test_unbalanced_quotes_are_refused(function: Callable[[str], object], text: str) -> None:
-    with pytest.raises(UnbalancedQuote, match="not balanced"):
+    with pytest.raises(UnbalancedQuoteError, match="not balanced"):
         function(text)
 
 
@@ -368,6 +368,6 @@ def test_long_lines_take_linear_time(unit: str) -> None:
     begin = time.perf_counter()
     for line in logical_lines(text, SPICE):
         for function in (split_parameters, assignments, tokens):
-            with contextlib.suppress(UnbalancedQuote):
+            with contextlib.suppress(UnbalancedQuoteError):
                 function(line.text)
     assert time.perf_counter() - begin < 5.0
