@@ -119,6 +119,9 @@ class SpectreParser:
 
     def _instance(self, text: str, location: SourceLocation) -> None:
         text = with_escapes_hidden(text)
+        if "{" in text:
+            self._block(text, location)
+            return
         match = _INSTANCE.match(text)
         if match:
             name, inside, master, tail = match.groups(default="")
@@ -139,6 +142,13 @@ class SpectreParser:
         for copy, its_nodes in copies(element, location) if ":" in name else [(name, nodes)]:
             self.assembly.add_instance(copy, its_nodes, master, parameters, location)
 
+    def _block(self, text: str, location: SourceLocation) -> None:
+        """Analyses and changes in braces: `name montecarlo ... { ... }`."""
+        kind = text.replace("{", " ").split(None, 2)[1:2]
+        if not kind or kind[0] not in ANALYSES:
+            raise NetlistError(f"{text[:_SHOWN]!r}; no braces were expected here", location=location)
+        self.assembly.skip(kind[0], location)
+
     def _control(self, kind: str, tail: str, location: SourceLocation) -> None:
         """An analysis or control statement; `options` may hold the scale of drawn lengths."""
         scale = _parameters(tail)[0].get("scale") if kind == "options" else None
@@ -154,15 +164,14 @@ class SpectreParser:
         self.assembly.open_subcircuit(words[0], words[1:], _parameters(tail)[0], location)
 
     def _inline(self, rest: str, location: SourceLocation) -> None:
-        word, *ports = rest.split(None, 1)
-        if word != "subckt":
-            raise NetlistError(f"inline {word[:_SHOWN]}; expected `inline subckt`", location=location)
-        self._subckt("".join(ports), location)
+        keyword, *header = rest.split(None, 1) or [""]
+        if keyword != "subckt":
+            raise NetlistError(f"inline {keyword[:_SHOWN]}; expected `inline subckt`", location=location)
+        self._subckt("".join(header), location)
 
     def _ends(self, rest: str, location: SourceLocation) -> None:
-        self.assembly.close_subcircuit(
-            without_escapes(with_escapes_hidden(rest.partition(" ")[0])), location, self.outer
-        )
+        name = "".join(with_escapes_hidden(rest).split()[:1])
+        self.assembly.close_subcircuit(without_escapes(name), location, self.outer)
 
     def _parameter_statement(self, rest: str, location: SourceLocation) -> None:
         found = assignments(without_vectors(rest))
@@ -189,7 +198,7 @@ class SpectreParser:
         arguments = [
             argument.split()[-1].lower() for argument in match["arguments"].split(",") if argument.strip()
         ]
-        self.assembly.add_function(match["name"], arguments, spice_expression(match["body"]))
+        self.assembly.add_function(match["name"], arguments, spice_expression(match["body"].strip()))
 
     def _model(self, rest: str, location: SourceLocation) -> None:
         words = with_escapes_hidden(rest).split(None, 2)
@@ -264,9 +273,9 @@ _ENCRYPTED = re.compile(r"^[^\n]*\bbegin_protected\b.*?(?:^[^\n]*\bend_protected
 _WORD = re.compile(r"#?[A-Za-z_]\w*(?=[\s({]|$)")
 _INSTANCE = re.compile(r"([^\s()={}]+)\s*\(([^()={}]*)\)\s*([^\s()={}]+)(?:\s+(.*)|$)", re.S)
 _FUNCTION = re.compile(
-    r"(?P<name>[A-Za-z_]\w*)\s*\((?P<arguments>[^()]*)\)\s*\{\s*return\b(?P<body>[^;{}]*);?\s*\}"
+    r"(?P<name>[A-Za-z_]\w*)\s*\((?P<arguments>[^()]*)\)\s*\{\s*return\b(?P<body>[^;{}]*+);?\s*\}"
 )
-_FILE = re.compile(r"\"(?P<quoted>[^\"]+)\"|(?P<bare>[^\s\"=]+)(?!\s*=)")
+_FILE = re.compile(r"\"(?P<quoted>[^\"]+)\"|(?P<bare>[^\s\"=]++)(?!\s*=)")
 _SECTION = re.compile(r"\bsection\s*=\s*[\"']?([^\s\"']+)")
 
 

@@ -28,7 +28,7 @@ _OTHER = (
     "relay switch transformer tline mtline msline delay dcblock dcfeed nport n2port core corefragment "
     "winding fracpole rlck_matrix ibis_buffer cktrom a2d d2a bit cmdmprobe bend"
 )
-_WITHOUT_LAYOUT = "mutual_inductor fourier node quantity nodcap paramtest stackup conductor dielectric"
+_WITHOUT_LAYOUT = "mutual_inductor fourier quantity paramtest"
 
 SPECTRE_PRIMITIVES: dict[str, DeviceType | None] = {
     **dict.fromkeys(_MOS.split(), DeviceType.NMOS),
