@@ -39,8 +39,7 @@ class Dialect:
     joiners: tuple[str, ...] = ("\\\\",)  # at the end of a line they continue it; the longest comes first
     glues: bool = False  # whether `\\` inside quotes joins without a blank
     has_title_line: bool = True  # whether the first line of a main file may be free text
-    star_directives: bool = False  # whether `*.` opens a directive instead of a comment
-    commented_top: bool = False  # whether `**.subckt` and `**.ends` enclose the top cell
+    starred_statements: tuple[str, ...] = ()  # begins of lines that are statements in spite of their `*`
     case_sensitive: bool = False
     duplicates: Duplicates = Duplicates.FIRST
 
@@ -69,7 +68,7 @@ _CDL = Dialect(
     comment_marks=("$",),
     joiners=("\\\\", " \\"),
     has_title_line=False,
-    star_directives=True,
+    starred_statements=("*.",),
 )
 _SPECTRE = Dialect(
     name=DialectName.SPECTRE,
@@ -92,7 +91,7 @@ DIALECTS: dict[DialectName, Dialect] = {
             glues=True,
             duplicates=Duplicates.LAST,
         ),
-        replace(_SPICE, name=DialectName.XSCHEM, commented_top=True),
+        replace(_SPICE, name=DialectName.XSCHEM, starred_statements=("**.subckt", "**.ends")),
         _XYCE,
         replace(_XYCE, name=DialectName.LTSPICE),
         _CDL,
@@ -188,9 +187,3 @@ def language_sections(text: str, dialect: Dialect) -> list[Section]:
         begin, dialect = end, languages[switch[1]]
     sections.append((dialect, begin, len(text), line))
     return [section for section in sections if section[1] < section[2]] or [(dialect, 0, 0, 1)]
-
-
-def find_spectre(text: str) -> int:
-    """1-based line of the first statement that only Spectre understands, or 0."""
-    match = (_SWITCH.search(text) or _SPECTRE_SIGN.search(text)) if _begins_in_spectre(text) else None
-    return text.count("\n", 0, match.start()) + 1 if match else 0

@@ -91,12 +91,12 @@ _NO_STATEMENT = frozenset(("", "*", "+", _GLUE))
 
 def _scan(text: str, stop: int, dialect: Dialect, place: _Place) -> Iterator[LogicalLine]:
     """Statements from a place on, which moves along: when one is yielded, to where the next begins."""
-    new_line, no_statement, star_directives = tuple.__new__, _NO_STATEMENT, dialect.star_directives
+    new_line, no_statement, starred = tuple.__new__, _NO_STATEMENT, dialect.starred_statements
     while place.position < stop:
         position, line, number = place.position, place.line, 0
         statement, more = "", [""]
         for length, content in _physical_lines(text, position, stop, _Cleaner(dialect)):
-            if content[:1] not in no_statement or (star_directives and content.startswith("*.")):
+            if content[:1] not in no_statement or (starred and content.startswith(starred)):
                 if statement:
                     place.position, place.line = position, line
                     joined = "".join((statement, *more)) if more else statement
@@ -137,7 +137,7 @@ def _physical_lines(text: str, position: int, stop: int, cleaner: _Cleaner) -> I
         position, size = end, min(2 * size, _LARGEST_CHUNK)
 
 
-_COMMENTED_TOP = re.compile(r"\*\*(?=\.(?:subckt|ends)\b)", re.I)
+_COMMENTED_TOP = "**.subckt"
 _COMMENTED_PLUS = re.compile(r"\*{1,2}\+")
 _DOUBLE_QUOTE = re.compile('"')
 
@@ -152,7 +152,7 @@ class _Cleaner:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._marks = dialect.comment_marks
-        self._signs = (*dialect.comment_marks, "\\") + (("**.",) if dialect.commented_top else ())
+        self._signs = *dialect.comment_marks, "\\", *set(dialect.starred_statements) & {_COMMENTED_TOP}
         self._joined = ""  # what to put before the next line because this one ends with a joiner
         self._in_top = False  # whether `*+` continues a commented `.subckt`
 
@@ -206,14 +206,13 @@ class _Cleaner:
         return content
 
     def _starred(self, content: str) -> str:
-        if self._dialect.commented_top:
-            marker = _COMMENTED_TOP.match(content)
-            if marker:
+        if _COMMENTED_TOP in self._signs:
+            if content.startswith(_COMMENTED_TOP):
                 self._in_top = True
-                return content[marker.end() :].replace(",", " ")
-            marker = _COMMENTED_PLUS.match(content) if self._in_top else None
-            if marker:
-                return "+" + content[marker.end() :].replace(",", " ")
+                return content.replace(",", " ")
+            sign = _COMMENTED_PLUS.match(content) if self._in_top else None
+            if sign:
+                return "+" + content[sign.end() :].replace(",", " ")
         return content
 
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import time
+import tracemalloc
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -142,7 +145,11 @@ def test_a_backslash_alone_joins_nothing_to_the_statement_before() -> None:
 
 def test_the_commented_top_cell_of_xschem_is_a_statement() -> None:
     text = "** sch_path: x\n**.subckt top a,b,c\n*+ d,e\n*.ipin a\nR1 a b 1\n*+ 2\n**.ends\n**.end\n"
-    assert lines(text, DialectName.XSCHEM) == [(2, ".subckt top a b c d e"), (5, "R1 a b 1"), (7, ".ends")]
+    assert lines(text, DialectName.XSCHEM) == [
+        (2, "**.subckt top a b c d e"),
+        (5, "R1 a b 1"),
+        (7, "**.ends"),
+    ]
     assert lines(text) == [(5, "R1 a b 1")]
 
 
@@ -241,6 +248,40 @@ def test_chunks_do_not_show(texts: list[str], dialect: DialectName, size: int) -
         patch.setattr(lexing, "_FIRST_CHUNK", size)
         patch.setattr(lexing, "_LARGEST_CHUNK", size)
         assert lines(text, dialect) == expected
+
+
+def test_lines_of_100k_characters_are_whole() -> None:
+    long = "X1 " + "n " * 100_000 + "sub"
+    text = f"R1 a b 1\n{long}\n+{' a=1' * 50_000}\nR2 a b 2\n"
+    found = lines(text)
+    assert [(number, len(line)) for number, line in found] == [(1, 8), (2, len(long) + 200_000), (4, 8)]
+    assert found[1][1].startswith(long)
+
+
+def test_memory_stays_flat_on_long_texts() -> None:
+    text = "M1 d g s b nch w=1u\n" * 200_000
+    tracemalloc.start()
+    statements = sum(1 for _ in Statements(text, SPICE))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert statements == 200_000
+    assert peak < 1 << 20
+
+
+def test_an_abandoned_scan_lets_go_of_its_text() -> None:
+    class Text(str):
+        pass
+
+    text = Text("R1 a b 1\nR2 a b 2\n")
+    statements = Statements(text, SPICE)
+    next(statements)
+    gone = weakref.ref(text)
+    gc.disable()
+    try:
+        del text, statements
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("function", [tokens, assignments])
