@@ -118,7 +118,7 @@ class SpectreParser:
             self.assembly.fail(NetlistError(str(error), location=location))
 
     def _instance(self, text: str, location: SourceLocation) -> None:
-        text = with_escapes_hidden(text)
+        written, text = text, with_escapes_hidden(text)
         if "{" in text:
             self._block(text, location)
             return
@@ -137,9 +137,13 @@ class SpectreParser:
         parameters, stray = _parameters(tail)
         if stray:
             self.assembly.warn(f"{location}: {name} has {stray} where `name=value` belongs; ignored")
-        name, master, *nodes = (without_escapes(word) for word in (name, master, *nodes))
+        if text is not written:
+            name, master, *nodes = (without_escapes(word) for word in (name, master, *nodes))
+        if ":" not in name:
+            self.assembly.add_instance(name, nodes, master, parameters, location)
+            return
         element = Element(None, name, tuple(nodes), master, parameters)
-        for copy, its_nodes in copies(element, location) if ":" in name else [(name, nodes)]:
+        for copy, its_nodes in copies(element, location):
             self.assembly.add_instance(copy, its_nodes, master, parameters, location)
 
     def _block(self, text: str, location: SourceLocation) -> None:
