@@ -234,7 +234,8 @@ def _without_comment(content: str, dialect: Dialect) -> str:
     return content[: comment.start()].rstrip() if comment else content
 
 
-_QUOTED = r"""'[^']*'|"[^"]*"|\{(?:[^{}]++|\{[^{}]*+\})*+\}"""
+_INNER = r"\{(?:[^{}]++|\{[^{}]*+\})*+\}"
+_QUOTED = rf"""'[^']*'|"[^"]*"|\{{(?:[^{{}}]++|{_INNER})*+\}}"""  # braces may nest three levels deep
 _STRAY = frozenset("'\"{}")
 _QUOTED_OR_STRAY = re.compile(rf"""{_QUOTED}|['"{{}}]""")
 _WORD = re.compile(rf"""{_QUOTED}|=|[^\s='"{{}},]+|['"{{}}]""")

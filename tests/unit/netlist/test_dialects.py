@@ -3,6 +3,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from circuitgcl.netlist.dialects import DIALECTS, Dialect, DialectName, detect_dialect, language_sections
 
@@ -88,3 +90,28 @@ def test_spice_in_a_spectre_file_has_no_title() -> None:
     text = "simulator lang=spectre\nsimulator lang=spice\nstatement\n"
     (section,) = language_sections(text, SPECTRE)
     assert (section[0].name, section[0].has_title_line, section[3]) == ("spice", False, 3)
+
+
+LINES = st.sampled_from(
+    [
+        "simulator lang=spice",
+        " simulator lang = spectre x",
+        ".param a=1",
+        "r1 (a b) resistor",
+        "*.PININFO a:I",
+        "",
+    ]
+)
+
+
+@given(st.lists(st.one_of(LINES, st.text(max_size=20)), max_size=10).map("\n".join))
+def test_sections_cover_everything_but_the_switches(text: str) -> None:
+    found = language_sections(text, detect_dialect(text))
+    position, line = 0, 1
+    for _, begin, end, number in found:
+        between = text[position:begin]
+        assert all(part.lstrip(" \t").startswith("simulator") for part in between.splitlines() if part)
+        line += between.count("\n")
+        assert (number, begin <= end) == (line, True)
+        position, line = end, line + text.count("\n", begin, end)
+    assert all(part.lstrip(" \t").startswith("simulator") for part in text[position:].splitlines() if part)

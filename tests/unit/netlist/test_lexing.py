@@ -300,6 +300,7 @@ def test_unbalanced_quotes_are_refused(function: Callable[[str], object], text: 
         ("X1 a,b , c sub", ["X1", "a", "b", "c", "sub"]),
         ("Xr[63] net1[63] a<0> g!", ["Xr[63]", "net1[63]", "a<0>", "g!"]),
         ("R1 a b {a + {b}} w=1", ["R1", "a", "b", "{a + {b}}", "w", "=", "1"]),
+        ("R1 a b {a*{{b}}u}", ["R1", "a", "b", "{a*{{b}}u}"]),
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
@@ -389,6 +390,9 @@ def test_assignments_read_back(pairs: list[tuple[str, str]], equals: str) -> Non
         '"',
         "{",
         "}",
+        "{a",
+        "{{a",
+        "a}{",
         "a",
         "=",
         " ",
