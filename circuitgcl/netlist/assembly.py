@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from circuitgcl.errors import NetlistError, OnError, SourceLocation
-from circuitgcl.netlist.device_typing import MODEL_TYPES
-from circuitgcl.netlist.expressions import ExpressionError, Scope, mentioned_names
+from circuitgcl.netlist.conditions import Conditions, Decide
+from circuitgcl.netlist.device_typing import model_card_type
+from circuitgcl.netlist.expressions import ExpressionError, Scope, mentioned_names, unquoted
 from circuitgcl.netlist.names import NameList
 from circuitgcl.netlist.records import (
     CardSpec,
@@ -72,17 +73,7 @@ class OpenBody:
 
     def __post_init__(self) -> None:
         for port in self.ports:
-            self.nodes[port]
-
-
-@dataclass(slots=True)
-class _Condition:
-    """One open `.if`: the branch being read, and whether an earlier branch was certainly taken."""
-
-    branch: str  # expression that holds in this branch; empty where it always does
-    earlier: list[str]  # conditions of the branches before
-    reads: bool  # whether the branch can be taken at all
-    settled: bool = False
+            self.nodes[port]  # numbers it
 
 
 class Assembly:
@@ -120,7 +111,7 @@ class Assembly:
         self._global_nets: dict[str, str] = {}  # folded -> as spelled
         self._scale = 1.0
         self._definitions: list[tuple[tuple[str, ...], OpenBody]] = []
-        self._conditions: list[_Condition] = []
+        self.conditions = Conditions()
         self.main = self._body(name, (), {}, SourceLocation(path, 0), ())
         self.open = [self.main]
 
@@ -192,6 +183,15 @@ class Assembly:
         self.open.append(body)
         self.cards += 1
 
+    def name_top(self, name: str, ports: Sequence[str], location: SourceLocation) -> None:
+        """Give the top level the name and the ports of a cell; ports come before all other nodes."""
+        if self.main.ports or self.main.spec or self.depth:
+            self.skip("second top cell", location)
+            return
+        self.main.name, self.main.ports, self.main.location = name, tuple(ports), location
+        for port in ports:
+            self.main.nodes[port]  # numbers it
+
     def close_subcircuit(self, name: str, location: SourceLocation, outermost: int = 0) -> None:
         """End the innermost definition, or the one named with all that stand open inside it.
 
@@ -214,7 +214,7 @@ class Assembly:
 
     def mark(self) -> tuple[int, int]:
         """What is open now: definitions and conditions."""
-        return self.depth, len(self._conditions)
+        return self.depth, len(self.conditions)
 
     def close_to(self, mark: tuple[int, int]) -> None:
         """Close what a file left open."""
@@ -222,24 +222,31 @@ class Assembly:
         if self.depth > depth:
             self.warn(f"{self.body.location}: subcircuit {self.body.name} has no .ends")
             del self.open[depth + 1 :]
-        if len(self._conditions) > conditions:
+        if len(self.conditions) > conditions:
             self.warn(f"{self.path}: an .if has no .endif")
-            del self._conditions[conditions:]
+            self.conditions.end_to(conditions)
 
     def add_parameter(self, name: str, expression: str) -> None:
         """Define a parameter of the innermost definition; inside an `.if`, where its condition holds."""
         condition, known = self.condition, self.body.parameters.get(name)
         if condition and known is not None:
-            expression = f"({condition}) ? ({_bare(expression)}) : ({_bare(known)})"
+            expression = f"({condition}) ? ({unquoted(expression)}) : ({unquoted(known)})"
         self.body.parameters[name] = expression
 
     def add_function(self, name: str, arguments: Sequence[str], expression: str) -> None:
         """Define a function of the innermost definition."""
         self.body.functions[name.lower()] = tuple(arguments), expression
 
-    def add_model(self, name: str, type_word: str, location: SourceLocation) -> None:
-        """Note what a model card says its devices are."""
-        device_type = MODEL_TYPES.get(type_word.lower())
+    def add_model(self, name: str, type_word: str, location: SourceLocation, polarity: str = "") -> None:
+        """Note what a model card says its devices are.
+
+        Args:
+            name: the model.
+            type_word: the word behind its name.
+            location: the card.
+            polarity: its `type` parameter, where it has one.
+        """
+        device_type = model_card_type(type_word, polarity)
         if device_type is None:
             self.skip(f".model {type_word.lower()}", location)
             return
@@ -267,71 +274,55 @@ class Assembly:
     # conditional statements
 
     def begin_condition(self, expression: str, location: SourceLocation) -> None:
-        """Open an `.if`; what cannot be decided yet is decided where the body is elaborated."""
-        if len(self._conditions) >= MAX_NESTED_DEFINITIONS:
+        """Open an `.if`; what cannot be decided yet is decided where the body is elaborated.
+
+        Raises:
+            NetlistError: too many of them inside each other.
+        """
+        if len(self.conditions) >= MAX_NESTED_DEFINITIONS:
             raise NetlistError("too many conditions inside each other", location=location)
-        self._conditions.append(_Condition("", [], reads=not self.is_skipping))
-        self._enter_branch(expression, location)
+        self._enter_branch(self.conditions.begin, expression, location)
 
     def begin_else(self, location: SourceLocation, expression: str = "") -> None:
         """Begin the next branch of the innermost `.if`."""
-        if not self._conditions:
+        if not self.conditions:
             self.fail(NetlistError(".else without an .if before it", location=location))
             return
-        current = self._conditions[-1]
-        if current.branch:
-            current.earlier.append(current.branch)
-        elif current.reads:
-            current.settled = True
-        current.branch = ""
-        outer_skips = any(not condition.reads for condition in self._conditions[:-1])
-        current.reads = not current.settled and not outer_skips
-        self._enter_branch(expression, location)
+        self._enter_branch(self.conditions.begin_else, expression, location)
 
     def end_condition(self, location: SourceLocation) -> None:
         """Close the innermost `.if`."""
-        if self._conditions:
-            self._conditions.pop()
+        if self.conditions:
+            self.conditions.end()
         else:
             self.fail(NetlistError(".endif without an .if before it", location=location))
 
-    def _enter_branch(self, expression: str, location: SourceLocation) -> None:
-        current = self._conditions[-1]
-        if not current.reads or not expression:
-            return
+    def _enter_branch(
+        self, enter: Callable[[str, Decide], None], expression: str, location: SourceLocation
+    ) -> None:
         try:
-            decided = self._decided(expression)
+            enter(expression, self._decided)
         except ExpressionError as error:
-            current.reads = False
             self.fail(NetlistError(f".if {expression.strip()}: {error}", location=location))
-            return
-        if decided is None:
-            current.branch = _bare(expression)
-        else:
-            current.reads = decided
 
     def _decided(self, expression: str) -> bool | None:
         """Truth of a condition that global parameters decide, else `None`."""
         names = mentioned_names(expression)
-        local = [name for body in self.open[1:] for name in (*body.defaults, *body.parameters)]
         known = Scope(self.main.parameters, functions=self.main.functions)
-        if names & set(local) or not all(known.knows(name) for name in names):
+        is_local = any(names & (body.defaults.keys() | body.parameters.keys()) for body in self.open[1:])
+        if is_local or not all(known.knows(name) for name in names):
             return None
         return bool(known.evaluate(expression))
 
     @property
     def is_skipping(self) -> bool:
         """Whether the next statement stands in a branch that is certainly not taken."""
-        return any(not condition.reads for condition in self._conditions)
+        return self.conditions.is_skipping
 
     @property
     def condition(self) -> str:
         """Expression that must hold for the next card; empty where it always stands."""
-        parts: list[str] = []
-        for condition in self._conditions:
-            parts += [f"!({earlier})" for earlier in condition.earlier]
-            parts += [f"({condition.branch})"] if condition.branch else []
-        return "&&".join(parts)
+        return self.conditions.expression
 
     # cards
 
@@ -345,7 +336,7 @@ class Assembly:
         location: SourceLocation,
     ) -> None:
         """Add an element card to the innermost definition."""
-        self._add(name, nodes, self.spec(kind, master, len(nodes), parameters), location)
+        self.add_card(name, nodes, self.spec(kind, master, len(nodes), parameters), location)
 
     def add_instance(
         self,
@@ -356,9 +347,10 @@ class Assembly:
         location: SourceLocation,
     ) -> None:
         """Add an instance; what its master is shows when everything is read."""
-        self._add(name, nodes, self.spec(None, master, len(nodes), parameters), location)
+        self.add_card(name, nodes, self.spec(None, master, len(nodes), parameters), location)
 
-    def _add(self, name: str, nodes: Sequence[str], spec: int, location: SourceLocation) -> None:
+    def add_card(self, name: str, nodes: Sequence[str], spec: int, location: SourceLocation) -> None:
+        """Add a card that says what a spec says."""
         body = self.open[-1]
         body.names += f"{name}\n".encode()
         body.spec.append(spec)
@@ -375,14 +367,14 @@ class Assembly:
 
         Args:
             names: [n] card names.
-            nodes: [n, pins] numbers of the body's vocabulary.
+            nodes: [n * pins] numbers of the body's vocabulary, card by card.
             specs: [n] numbers from `spec`.
             location: the first card.
         """
         count, body = len(names), self.open[-1]
         body.names += "\n".join([*names, ""]).encode()
-        body.spec.frombytes(specs.astype(np.int32).tobytes())
-        body.node.frombytes(nodes.astype(np.int32).tobytes())
+        body.spec.frombytes(specs.tobytes())
+        body.node.frombytes(nodes.tobytes())
         body.line.frombytes(np.arange(location.line, location.line + count, dtype=np.int32).tobytes())
         body.file.frombytes(np.full(count, self.file_number(location.path), np.int32).tobytes())
         self.cards += count
@@ -390,7 +382,7 @@ class Assembly:
     def spec(self, kind: DeviceType | None, master: str, pins: int, parameters: Mapping[str, str]) -> int:
         """Number of what a card says besides its name and nodes."""
         pairs = tuple(parameters.items())
-        condition = self.condition if self._conditions else ""
+        condition = self.condition if self.conditions else ""
         key = kind, master, pins, pairs, condition
         number = self._spec_index.setdefault(key, len(self._specs))
         if number == len(self._specs):
@@ -484,14 +476,6 @@ class Assembly:
             global_nodes={number: key for number, key in numbers.items() if number >= port_count},
             cards=table,
         )
-
-
-def _bare(expression: str) -> str:
-    """An expression without the quotes or braces round it, to stand inside another."""
-    text = expression.strip()
-    while len(text) > 1 and (text[0], text[-1]) in {("'", "'"), ("{", "}"), ('"', '"')}:
-        text = text[1:-1].strip()
-    return text
 
 
 def _joined(body: OpenBody, node: IntArray) -> IntArray:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain, repeat
 
 import numpy as np
 
@@ -19,14 +19,15 @@ from circuitgcl.errors import SourceLocation
 from circuitgcl.netlist.assembly import Assembly
 from circuitgcl.netlist.elements import parse_element
 
-SHORTEST_RUN = 16  # lines; below, single cards are as fast
+SHORTEST_RUN = 8  # lines; below, single cards are as fast
 LONGEST_RUN = 1 << 21  # characters taken at once, so that memory stays flat
 
-_WORD = r"""[^\s'"{}()$;\\=,]+"""
-_CARD = re.compile(rf"({_WORD}(?:[ \t]+{_WORD})*)((?:[ \t]+{_WORD}={_WORD})*)[ \t]*")
+_NO_WORD = r"""'"{}()$;\\=,"""  # characters that need a closer look
+_WORD = rf"[^\s{_NO_WORD}]+"
+_SPECIAL = re.compile(r"""['"{}()$;\\,]""")
 _RANGE = re.compile(r"[<\[]\d+:\d+[>\]]")  # a card with one may stand for several
-_NODES = {"m": 4, "r": 2, "c": 2, "l": 2, "d": 2}
 _NEXT_STATEMENT = re.compile(r"(?:[ \t]*+(?:\*[^\n]*+)?\n)*+[ \t]*+")  # over blank and comment lines
+_NODES = {"m": 4, "r": 2, "c": 2, "l": 2, "d": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +45,30 @@ class Shape:
         return self.before + self.assignments
 
 
-def shape_of(text: str) -> Shape | None:
-    """Shape of a statement, or `None` where its kind is read one by one."""
-    letter = text[0].lower()
-    if letter != "x" and letter not in _NODES:
+def shape_of(text: str) -> tuple[Shape, list[str]] | None:
+    """Shape and words of a plain card, or `None` for one that needs a closer look."""
+    if _SPECIAL.search(text) or "//" in text or (":" in text and _RANGE.search(text)):
         return None
-    match = _CARD.fullmatch(text)
-    if match is None:
+    words = text.split()
+    before = len(words) - text.count("=")
+    if before < 2 or not all("=" in word for word in words[before:]):
         return None
-    before = match[1].split()
+    shape = _shape(text[0].lower(), before, len(words) - before, words[before - 2] == "/")
+    if shape is None or "/" in words[1 : shape.nodes + 1]:
+        return None
+    return shape, words
+
+
+@lru_cache(maxsize=1024)
+def _shape(letter: str, before: int, assignments: int, has_slash: bool) -> Shape | None:
     if letter == "x":
-        nodes = len(before) - (3 if before[-2:-1] == ["/"] else 2)
-    else:
-        nodes = _NODES[letter]
-        if letter == "m" and len(before) != nodes + 2:
-            return None
-        if letter != "m" and len(before) != nodes + 2 and len(before) != nodes + 1:
-            return None
-    if nodes < 0 or len(before) < nodes + 1 or "/" in before[1 : nodes + 1]:
+        nodes = before - (3 if has_slash else 2)
+        return Shape(letter, nodes, before, assignments) if nodes >= 0 else None
+    nodes = _NODES.get(letter, -1)
+    behind = before - nodes - 1  # words between the nodes and the first assignment
+    if nodes < 0 or behind not in ((1,) if letter == "m" else (0, 1)):
         return None
-    return Shape(letter, nodes, len(before), len(match[2].split()))
+    return Shape(letter, nodes, before, assignments)
 
 
 @lru_cache(maxsize=256)
@@ -72,16 +77,16 @@ def _run_pattern(shape: Shape) -> re.Pattern[str]:
     letter = f"[{shape.letter}{shape.letter.upper()}]"
     words = rf"(?:[ \t]+{_WORD}){{{shape.before - 1}}}"
     assigned = rf"(?:[ \t]+{_WORD}={_WORD}){{{shape.assignments}}}" if shape.assignments else ""
-    name = rf"{letter}[^\s'\"{{}}()$;\\=,]*"
+    name = rf"{letter}[^\s{_NO_WORD}]*"
     return re.compile(rf"(?:[ \t]*+{name}{words}{assigned}[ \t]*+\n)++")
 
 
 class _Wordings(dict[tuple[str, ...], int]):
     """Spec numbers of cards of one shape, by the words behind their nodes."""
 
-    def __init__(self, assembly: Assembly, shape: Shape, location: SourceLocation) -> None:
+    def __init__(self, assembly: Assembly, shape: Shape) -> None:
         super().__init__()
-        self.assembly, self.location = assembly, location
+        self.assembly, self.location = assembly, SourceLocation(assembly.path, 0)
         self.head = f"{shape.letter}0 {'n ' * shape.nodes}"
 
     def __missing__(self, words: tuple[str, ...]) -> int:
@@ -108,9 +113,27 @@ class RunReader:
         self._wordings: dict[tuple[Shape, str], _Wordings] = {}
         self._tried = 0  # lines before this position were matched before and make no run
 
-    def may_begin(self, position: int, letter: str) -> bool:
-        """Whether a run of cards of a letter can begin at a position, as far as is known."""
-        return position >= self._tried and self.text[position : position + 1].lower() == letter
+    def add(self, text: str, location: SourceLocation) -> Shape | None:
+        """Add one card, if it is a plain one.
+
+        Returns:
+            Its shape, or `None` where nothing was added.
+
+        Raises:
+            NetlistError: what the card says cannot be read.
+        """
+        found = shape_of(text)
+        if found is None:
+            return None
+        shape, words = found
+        wordings = self._wordings_of(shape, location)
+        behind = shape.nodes + 1
+        self.assembly.add_card(words[0], words[1:behind], wordings[tuple(words[behind:])], location)
+        return shape
+
+    def may_begin(self, shape: Shape, position: int) -> bool:
+        """Whether a run of cards of a shape can begin at a position, as far as is known."""
+        return position >= self._tried and self.text[position : position + 1].lower() == shape.letter
 
     def read(self, shape: Shape, position: int, line: int) -> tuple[int, int]:
         """Read the run of cards that begins at a position.
@@ -143,17 +166,20 @@ class RunReader:
         width, behind = shape.words, shape.nodes + 1
         names = words[::width]
         count = len(names)
-        condition = self.assembly.condition
-        wordings = self._wordings.get((shape, condition))
-        if wordings is None:
-            wordings = self._wordings[shape, condition] = _Wordings(self.assembly, shape, first)
+        wordings = self._wordings_of(shape, first)
         columns = [words[column::width] for column in range(behind, width)]
         endings = zip(*columns, strict=True) if columns else repeat((), count)
         specs = np.fromiter(map(wordings.__getitem__, endings), np.int32, count)
-        numbers = self.assembly.body.nodes
-        nodes = np.empty((count, shape.nodes), np.int32)
-        for column in range(shape.nodes):
-            nodes[:, column] = np.fromiter(
-                map(numbers.__getitem__, words[column + 1 :: width]), np.int32, count
-            )
+        node_columns = zip(*(words[column::width] for column in range(1, behind)), strict=True)
+        in_order = chain.from_iterable(node_columns)  # card by card, for names are numbered as they appear
+        numbers = map(self.assembly.body.nodes.__getitem__, in_order)
+        nodes = np.fromiter(numbers, np.int32, count * shape.nodes)
         self.assembly.add_run(names, nodes, specs, first)
+
+    def _wordings_of(self, shape: Shape, location: SourceLocation) -> _Wordings:
+        key = shape, self.assembly.condition
+        wordings = self._wordings.get(key)
+        if wordings is None:
+            wordings = self._wordings[key] = _Wordings(self.assembly, shape)
+        wordings.location = location
+        return wordings

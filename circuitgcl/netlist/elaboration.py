@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from circuitgcl.errors import NetlistError
 from circuitgcl.netlist.assembly import GROUND_KEY, GROUND_NAMES
+from circuitgcl.netlist.device_typing import terminal_order
 from circuitgcl.netlist.expressions import ExpressionError, Scope, mentioned_names
-from circuitgcl.netlist.hierarchy import Hierarchy, card_error, undefined
+from circuitgcl.netlist.faults import Faults
+from circuitgcl.netlist.hierarchy import Device, Hierarchy, undefined
 from circuitgcl.netlist.names import NameList
 from circuitgcl.netlist.records import (
-    HIERARCHY_SEPARATOR,
     CardTable,
     Definition,
     IntArray,
@@ -40,7 +41,7 @@ class _Body:
     key: _BodyKey
     multiplier: float
     path: tuple[str, ...]  # instance names from the top
-    targets: dict[int, DeviceType | Subcircuit]  # of the specs whose condition holds
+    targets: dict[int, Device | Subcircuit]  # of the specs whose condition holds
     pending: list[int]  # specs of instances, still to be elaborated, last first
     children: dict[int, int] = field(default_factory=dict)  # spec -> definition, as far as they are done
 
@@ -52,10 +53,10 @@ class Elaboration:
     with array operations.
     """
 
-    def __init__(self, netlist: Netlist, hierarchy: Hierarchy) -> None:
-        self.netlist, self.hierarchy = netlist, hierarchy
+    def __init__(self, netlist: Netlist, hierarchy: Hierarchy, faults: Faults) -> None:
+        self.netlist, self.hierarchy, self.faults = netlist, hierarchy, faults
         self.definitions: list[Definition] = []
-        self.cards = SizedCards(netlist)
+        self.cards = SizedCards(netlist, faults)
         self._global_labels = {netlist.fold(name): name for name in netlist.global_nets}
         self._global_scope = Scope(netlist.main.parameters, functions=netlist.main.functions)
         self._instance_counts: list[int] = []
@@ -131,20 +132,19 @@ class Elaboration:
                         f"which subcircuit {target.name} does not use"
                     )
                 continue
-            value = self._evaluated(expression, parameters, spec, body)
+            try:
+                value = evaluate_parameter(expression, body.scope, parameters)
+            except ExpressionError as error:
+                cards, lacks = body.subcircuit.cards, self.faults.lacks_files
+                self.faults.report_card(
+                    cards, cards.first_with(spec), f": {error}", body.path, tolerated=lacks
+                )
+                continue
             if is_multiplier:
                 multiplier *= value
             else:
                 values[name] = value
         return values, multiplier
-
-    def _evaluated(self, expression: str, parameters: Mapping[str, str], spec: int, body: _Body) -> float:
-        """Value of a parameter of an instance."""
-        try:
-            return evaluate_parameter(expression, body.scope, parameters)
-        except ExpressionError as error:
-            cards = body.subcircuit.cards
-            raise card_error(cards, cards.first_with(spec), f": {error}", body.path) from error
 
     def _free_names(self, subcircuit: Subcircuit) -> frozenset[str]:
         """Names a body mentions without defining them."""
@@ -177,10 +177,10 @@ class Elaboration:
 
     def _active(
         self, subcircuit: Subcircuit, scope: Scope, path: tuple[str, ...]
-    ) -> dict[int, DeviceType | Subcircuit]:
+    ) -> dict[int, Device | Subcircuit]:
         """What the cards of a body are, those left out whose condition does not hold."""
         holds: dict[str, bool] = {"": True}
-        active: dict[int, DeviceType | Subcircuit] = {}
+        active: dict[int, Device | Subcircuit] = {}
         cards = subcircuit.cards
         for number, target in self.hierarchy.targets[id(subcircuit)].items():
             spec = self.netlist.specs[number]
@@ -189,12 +189,13 @@ class Elaboration:
                     holds[spec.condition] = bool(scope.evaluate(spec.condition))
                 except ExpressionError as error:
                     fault = f" stands under the condition {spec.condition}: {error}"
-                    raise card_error(cards, cards.first_with(number), fault, path) from error
+                    self.faults.report_card(cards, cards.first_with(number), fault, path)
+                    holds[spec.condition] = False
             if not holds[spec.condition]:
                 continue
             if target is None:
-                fault = undefined(self.netlist, spec)
-                raise card_error(cards, cards.first_with(number), fault, path)
+                self.faults.report_card(cards, cards.first_with(number), undefined(self.netlist, spec), path)
+                target = Device(DeviceType.OTHER)
             active[number] = target
         return active
 
@@ -210,11 +211,8 @@ class Elaboration:
             try:
                 values[name] = header.lookup(name)
             except ExpressionError as error:
-                raise NetlistError(
-                    f"parameter {name} of subcircuit {subcircuit.name}: {error}",
-                    location=subcircuit.location,
-                    instance_path=HIERARCHY_SEPARATOR.join(path),
-                ) from error
+                text = f"parameter {name} of subcircuit {subcircuit.name}: {error}"
+                self.faults.report(text, subcircuit.location, path, tolerated=self.faults.lacks_files)
         return Scope(subcircuit.parameters, values, subcircuit.functions, self._global_scope), values
 
     def _close(self, body: _Body) -> None:
@@ -225,6 +223,7 @@ class Elaboration:
         child_definition = child_of_card[children]
         nets = self._nets(body, (row_of_card >= 0) | (child_of_card >= 0))
         pin_offset, pin_node = _selected(cards.node_offset, cards.node, devices)
+        self._reorder_terminals(body, cards.spec[devices], pin_offset, pin_node)
         sizes = {spec: self._instance_counts[child] for spec, child in body.children.items()}
         instance_counts = _by_spec(cards, sizes)[children].astype(np.int64)
         child_net_offset, child_net = self._child_nets(body, children, nets)
@@ -249,12 +248,25 @@ class Elaboration:
         self._instance_counts.append(1 + int(instance_counts.sum()))
         self._by_call[body.call] = self._by_key[body.key] = len(self.definitions) - 1
 
+    def _reorder_terminals(
+        self, body: _Body, specs: IntArray, pin_offset: NDArray[np.int64], pin_node: IntArray
+    ) -> None:
+        """Put the nodes of process-kit devices into the order of a SPICE card, in place."""
+        for number, target in body.targets.items():
+            if not isinstance(target, Device) or target.wrapper is None:
+                continue
+            order = terminal_order(target.kind, target.wrapper.ports)
+            if order is None or len(order) != self.netlist.specs[number].pins:
+                continue
+            rows = pin_offset[:-1][specs == number][:, None]
+            pin_node[rows + np.arange(len(order))] = pin_node[rows + np.array(order)]
+
     def _rows(self, body: _Body) -> dict[int, int]:
         """Row of the device table for every spec of a device."""
         return {
             number: self.cards.add(number, target, body.subcircuit, body.scope, body.multiplier, body.path)
             for number, target in body.targets.items()
-            if isinstance(target, DeviceType)
+            if isinstance(target, Device)
         }
 
     def _nets(self, body: _Body, is_active: NDArray[np.bool_]) -> _Nets:
@@ -278,7 +290,7 @@ class Elaboration:
                 if key == GROUND_KEY or key in self._global_labels:
                     bound.setdefault(key, node)
         needed: dict[str, str] = {}
-        for node, key in keys.items():
+        for node, key in sorted(keys.items()):
             label = subcircuit.nodes[node]
             needed.setdefault(key, self._global_labels.get(self.netlist.fold(label), label))
         for child in dict.fromkeys(body.children.values()):
@@ -312,7 +324,7 @@ class Elaboration:
             target = body.targets[spec]
             assert isinstance(target, Subcircuit), "only instances have children"
             if found.shape[1] > target.port_count:
-                found = _merged_ports(cards, children[chosen], target, found, body.path)
+                found = _merged_ports(cards, children[chosen], target, found, body.path, self.faults)
             below = np.array([nets.globals[key] for key, _ in self._globals_below[child]], np.int32)
             found = np.concatenate([found, np.broadcast_to(below, (len(chosen), len(below)))], axis=1)
             counts[chosen] = found.shape[1]
@@ -346,7 +358,7 @@ def _selected(
 ) -> tuple[NDArray[np.int64], IntArray]:
     """Chosen rows of a ragged array."""
     if len(rows) == len(offset) - 1:
-        return offset, values
+        return offset, values.copy()
     sizes = offset[rows + 1] - offset[rows]
     stops = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     source = np.arange(stops[-1]) + np.repeat(offset[rows] - stops[:-1], sizes)
@@ -359,6 +371,7 @@ def _merged_ports(
     target: Subcircuit,
     nets: IntArray,
     path: tuple[str, ...],
+    faults: Faults,
 ) -> IntArray:
     """Nets at the distinct ports of children whose header repeats port names, [k, distinct ports]."""
     ports = np.array(target.port_nodes)
@@ -370,6 +383,6 @@ def _merged_ports(
         fault = (
             f" ties port {port}, which {target.name} of {target.location} lists twice, to two different nets"
         )
-        raise card_error(cards, int(positions[row]), fault, path)
+        faults.report_card(cards, int(positions[row]), fault, path)
     merged: IntArray = nets[:, first]
     return merged

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
-from circuitgcl.netlist.device_typing import LETTER_TYPES, mos_type_from_name
+from circuitgcl.netlist.device_typing import LETTER_TYPES, bipolar_type_from_name, mos_type_from_name
 from circuitgcl.netlist.lexing import assignments, split_parameters, tokens
 from circuitgcl.schema import DeviceType
 
@@ -43,8 +43,9 @@ def add_element(assembly: Assembly, text: str, location: SourceLocation) -> None
     element = parse_element(text, location)
     if element is None:
         assembly.skip(f"element {text[0].upper()}", location)
+        assembly.cards += 1
         return
-    for name, nodes in _copies(element, location):
+    for name, nodes in copies(element, location):
         if element.kind is None:
             assembly.add_instance(name, nodes, element.master, element.parameters, location)
         else:
@@ -63,7 +64,9 @@ def parse_element(text: str, location: SourceLocation) -> Element | None:
     """
     letter = text[0].lower()
     head, tail = split_parameters(text)
-    words = tokens(head.replace("(", " ").replace(")", " ") if letter in "mxqjz" else head)
+    words = tokens(head)
+    if letter in "mxqjz" and "(" in head:
+        words = without_parentheses(words)
     if not (letter.isascii() and letter.isalpha()) or not words:
         raise NetlistError(
             f"{text.split()[0][:40]!r} is neither an element nor a dot card; is this a SPICE netlist?",
@@ -71,6 +74,22 @@ def parse_element(text: str, location: SourceLocation) -> Element | None:
         )
     parse = _PARSERS.get(letter)
     return None if parse is None else parse(words, _parameters(tail), location)
+
+
+def without_parentheses(words: Words) -> Words:
+    """Words without the parentheses round a list of nodes; those inside a name (`cap(1)x2`) stay."""
+    plain: Words = []
+    for word in words:
+        stem, opening, rest = word.partition("(")
+        if opening and word.count("(") > word.count(")"):  # `X1(a` or `(a`
+            plain += [part for part in (stem, rest) if part]
+        elif word.startswith("(") and word.endswith(")"):
+            plain += [word[1:-1]] if len(word) > 2 else []
+        elif word.count(")") > word.count("("):
+            plain += [word[:-1]] if len(word) > 1 else []
+        else:
+            plain.append(word)
+    return plain
 
 
 @lru_cache(maxsize=4096)
@@ -82,7 +101,7 @@ def _parameters(text: str) -> Mapping[str, str]:
 _RANGE = re.compile(r"[\[<](\d+):(\d+)[\]>]$")
 
 
-def _copies(element: Element, location: SourceLocation) -> list[tuple[str, tuple[str, ...]]]:
+def copies(element: Element, location: SourceLocation) -> list[tuple[str, tuple[str, ...]]]:
     """Name and nodes of every copy of a card; one named `XI<3:0>` stands for four.
 
     A node with a range of the same length is dealt out, any other node is shared.
@@ -116,7 +135,7 @@ def _spread(name: str, location: SourceLocation) -> list[str]:
 
 
 def _too_few(words: Words, nodes: int, needed: str, location: SourceLocation, hint: str = "") -> NetlistError:
-    return NetlistError(f"{words[0]} has {max(0, nodes)} nodes; {needed}.{hint}", location=location)
+    return NetlistError(f"{words[0]} has {max(0, nodes)} nodes; {needed}{hint}", location=location)
 
 
 def _instance(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
@@ -130,14 +149,20 @@ def _mosfet(words: Words, parameters: Mapping[str, str], location: SourceLocatio
     if len(words) < 6:
         nodes = len(words) - 2
         hint = " Is the bulk missing?" if nodes == 3 else ""
-        raise _too_few(words, nodes, "a MOSFET needs 4", location, hint)
+        raise _too_few(words, nodes, "a MOSFET needs 4.", location, hint)
     count = 6  # name, four nodes, model; SOI models have up to seven nodes
     while count < min(len(words), 9) and not _is_value(words[count]) and words[count].lower() != "off":
         count += 1
     given = dict(zip(_MOS_POSITIONAL, [word for word in words[count:] if _is_value(word)], strict=False))
     model = words[count - 1]
-    kind = mos_type_from_name(model) or DeviceType.NMOS
-    return Element(kind, words[0], tuple(words[1 : count - 1]), model, {**given, **parameters} if given else parameters)
+    kind = mos_type_from_name(model)
+    return Element(
+        DeviceType.NMOS if kind is None else kind,
+        words[0],
+        tuple(words[1 : count - 1]),
+        model,
+        {**given, **parameters} if given else parameters,
+    )
 
 
 def _bipolar(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
@@ -147,8 +172,9 @@ def _bipolar(words: Words, parameters: Mapping[str, str], location: SourceLocati
     while count < min(len(words), 7) and not _is_value(words[count]) and words[count].lower() != "off":
         count += 1
     model = words[count - 1]
-    kind = DeviceType.PNP if "pnp" in model.lower() else DeviceType.NPN
-    return Element(kind, words[0], tuple(words[1 : count - 1]), model, parameters)
+    kind = bipolar_type_from_name(model)
+    nodes = tuple(words[1 : count - 1])
+    return Element(DeviceType.NPN if kind is None else kind, words[0], nodes, model, parameters)
 
 
 def _passive(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
@@ -156,6 +182,8 @@ def _passive(words: Words, parameters: Mapping[str, str], location: SourceLocati
     if len(words) < 3:
         raise _too_few(words, len(words) - 1, "two are needed", location)
     model, values, nodes, rest = "", dict(parameters), words[1:3], words[3:]
+    if len(rest) > 2 and all(_is_name(word) for word in rest):  # an instance whose name lacks its X
+        return _instance(words, parameters, location)
     if len(rest) > 1 and all(_is_name(word) for word in rest[:2]):  # a bulk node before the model
         nodes, rest = [*nodes, rest[0]], rest[1:]
     for word in rest:
@@ -171,8 +199,11 @@ def _passive(words: Words, parameters: Mapping[str, str], location: SourceLocati
 def _diode(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
     if len(words) < 3:
         raise _too_few(words, len(words) - 1, "2 are needed", location)
-    model = words[3] if len(words) > 3 else ""
-    return Element(DeviceType.DIODE, words[0], tuple(words[1:3]), _unbracketed(model), parameters)
+    nodes, rest = words[1:3], words[3:]
+    if len(rest) > 1 and all(_is_name(word) for word in rest[:2]) and rest[1].lower() != "off":
+        nodes, rest = [*nodes, rest[0]], rest[1:]  # a substrate node before the model
+    model = rest[0] if rest else ""
+    return Element(DeviceType.DIODE, words[0], tuple(nodes), _unbracketed(model), parameters)
 
 
 def _jfet(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
@@ -198,12 +229,23 @@ def _source(words: Words, parameters: Mapping[str, str], location: SourceLocatio
 def _black_box(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
     """Switches, transmission lines and the like: nodes and a model, whatever they do."""
     letter = words[0][0].lower()
+    if letter == "a":
+        words = _code_model_words(words)
     count = _BLACK_BOX_NODES.get(letter, len(words) - 2)
     if len(words) <= count or count < 1:
         raise _too_few(words, len(words) - 1, f"{max(1, count)} are needed", location)
     model = next((word for word in reversed(words[count + 1 :]) if _is_name(word)), "")
-    nodes = tuple(word for word in words[1 : count + 1] if word not in "[]")
-    return Element(DeviceType.OTHER, words[0], nodes, model, parameters)
+    return Element(DeviceType.OTHER, words[0], tuple(words[1 : count + 1]), model, parameters)
+
+
+_PORT_TYPE = re.compile(r"%\w+")
+_PORT_SIGNS = str.maketrans("[]()~", "     ")
+
+
+def _code_model_words(words: Words) -> Words:
+    """Words of an XSPICE card without port types (`%vd`), vectors (`[a b]`), inversions and `null` ports."""
+    text = _PORT_TYPE.sub(" ", " ".join(words[1:])).translate(_PORT_SIGNS)
+    return [words[0], *(word for word in text.split() if word.lower() != "null")]
 
 
 _BLACK_BOX_NODES = {"s": 4, "w": 2, "t": 4, "o": 4, "u": 3}  # of A, N, P and Y all words but the model

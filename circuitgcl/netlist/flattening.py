@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from circuitgcl.errors import NetlistError
 from circuitgcl.netlist.elaboration import Elaboration
+from circuitgcl.netlist.faults import Faults
 from circuitgcl.netlist.hierarchy import MAX_DEVICES, choose_top, resolve_hierarchy
 from circuitgcl.netlist.records import Definition, FlatCircuit, IntArray, Netlist
 
@@ -35,8 +36,9 @@ def flatten(netlist: Netlist, top: str | None = None) -> FlatCircuit:
             cannot be evaluated, no device, or more than `MAX_DEVICES` devices.
     """
     chosen, warnings = choose_top(netlist, top)
-    hierarchy = resolve_hierarchy(netlist, chosen)
-    elaboration = Elaboration(netlist, hierarchy)
+    faults = Faults(netlist)
+    hierarchy = resolve_hierarchy(netlist, chosen, faults)
+    elaboration = Elaboration(netlist, hierarchy, faults)
     elaboration.run()
     definitions = tuple(elaboration.definitions)
     table = elaboration.cards.table()
@@ -59,11 +61,7 @@ def flatten(netlist: Netlist, top: str | None = None) -> FlatCircuit:
         terminal_offset=_offsets(block.terminal_count),
         terminal_net=block.terminal_net,
         global_nets=netlist.global_nets,
-        skipped_cards=(
-            *netlist.skipped_cards,
-            *hierarchy.skipped_cards,
-            *elaboration.cards.skipped_cards,
-        ),
+        skipped_cards=(*netlist.skipped_cards, *faults.skipped_cards),
         warnings=(*netlist.warnings, *warnings, *hierarchy.warnings, *elaboration.warnings()),
     )
 

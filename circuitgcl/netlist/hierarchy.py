@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from circuitgcl.errors import NetlistError, OnError, SourceLocation
+from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.device_typing import (
     BodySummary,
     is_process_device,
@@ -19,22 +19,27 @@ from circuitgcl.netlist.device_typing import (
     mos_type_from_usage,
     process_device_type,
 )
-from circuitgcl.netlist.records import (
-    HIERARCHY_SEPARATOR,
-    CardSpec,
-    CardTable,
-    Netlist,
-    SkippedCard,
-    Subcircuit,
-)
-from circuitgcl.netlist.spectre import SPECTRE_PRIMITIVES
+from circuitgcl.netlist.faults import Faults
+from circuitgcl.netlist.records import HIERARCHY_SEPARATOR, CardSpec, Netlist, Subcircuit
+from circuitgcl.netlist.spectre_primitives import SPECTRE_PRIMITIVES
 from circuitgcl.schema import DeviceType
 
 MAX_DEPTH = 200
 MAX_DEVICES = 100_000_000
 MAX_INSTANCES = 100_000_000
 
-Target = Subcircuit | DeviceType | None
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a card is that is no level of the hierarchy."""
+
+    kind: DeviceType
+    wrapper: Subcircuit | None = (
+        None  # definition that gives its default parameters and the order of its ports
+    )
+
+
+Target = Subcircuit | Device | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +49,6 @@ class Hierarchy:
     top: Subcircuit
     targets: dict[int, dict[int, Target]]  # id of a definition -> spec of its cards -> what they are
     warnings: list[str]
-    skipped_cards: list[SkippedCard]  # lenient: instances taken as black boxes
 
 
 def choose_top(netlist: Netlist, top: str | None = None) -> tuple[Subcircuit, list[str]]:
@@ -98,22 +102,22 @@ def resolve_masters(netlist: Netlist, definition: Subcircuit) -> dict[int, Targe
 
 
 def _target(netlist: Netlist, definition: Subcircuit, spec: CardSpec) -> Target:
+    told = model_type(netlist, definition, spec.master)
     if spec.kind is not None:
-        told = model_type(netlist, definition, spec.master)
-        return spec.kind if told is None else told
+        return Device(spec.kind if told is None else told)
     found = netlist.find(spec.master, netlist.scope_inside(definition))
     if found is None:
-        told = model_type(netlist, definition, spec.master)
         if told is None and netlist.case_sensitive:
             told = SPECTRE_PRIMITIVES.get(spec.master)
         if told is None:
             told = process_device_type(spec.master, spec.pins, [name for name, _ in spec.parameters])
-        return told
+        return None if told is None else Device(told)
     if found is definition:  # a wrapper round the device of its own name
-        device = process_device_type(spec.master, spec.pins)
-    else:
-        device = is_process_device(found.name, len(found.ports), found.defaults, _summary(found))
-    return found if device is None else device
+        told = process_device_type(spec.master, spec.pins)
+        return found if told is None else Device(told)
+    names = (*found.defaults, *found.parameters)
+    told = is_process_device(found.name, len(found.ports), names, _summary(found))
+    return found if told is None else Device(told, found)
 
 
 def model_type(netlist: Netlist, definition: Subcircuit, model: str) -> DeviceType | None:
@@ -130,7 +134,7 @@ def model_type(netlist: Netlist, definition: Subcircuit, model: str) -> DeviceTy
 
 def _summary(definition: Subcircuit) -> BodySummary:
     """What a body holds, for telling devices from cells."""
-    specs = [definition.cards.specs[spec] for spec in np.unique(definition.cards.spec[:64]).tolist()]
+    specs = [definition.cards.specs[spec] for spec in definition.cards.spec[:64].tolist()]
     return BodySummary(
         devices=tuple((spec.kind, spec.master) for spec in specs if spec.kind is not None),
         instances=tuple(spec.master for spec in specs if spec.kind is None),
@@ -149,7 +153,9 @@ def _cards_below(netlist: Netlist, root: Subcircuit) -> int:
         seen.add(id(definition))
         total += len(definition.cards)
         pending += [
-            target for target in resolve_masters(netlist, definition).values() if isinstance(target, Subcircuit)
+            target
+            for target in resolve_masters(netlist, definition).values()
+            if isinstance(target, Subcircuit)
         ]
     return total
 
@@ -166,18 +172,23 @@ class _Visit:
     copies: int = 1  # instances of this definition in the body above
 
 
-def resolve_hierarchy(netlist: Netlist, top: Subcircuit) -> Hierarchy:
+def resolve_hierarchy(netlist: Netlist, top: Subcircuit, faults: Faults) -> Hierarchy:
     """Resolve all instances below a top cell and count what they expand to.
+
+    Args:
+        netlist: what was read.
+        top: the top cell.
+        faults: what is wrong with instances goes here; lenient, they are kept as black boxes.
 
     Raises:
         NetlistError: an undefined or recursive subcircuit, a wrong number of nodes, too many levels, no
             device, or more than `MAX_DEVICES` devices or `MAX_INSTANCES` instances.
     """
-    hierarchy = Hierarchy(top=top, targets={}, warnings=[], skipped_cards=[])
+    hierarchy = Hierarchy(top=top, targets={}, warnings=[])
     counts: dict[int, tuple[int, int]] = {}  # devices and instances of finished definitions
 
     def visit(definition: Subcircuit, path: tuple[str, ...], copies: int) -> _Visit:
-        found = _checked_targets(netlist, definition, path, hierarchy)
+        found = _checked_targets(netlist, definition, path, hierarchy, faults)
         cards = definition.cards
         number = dict(zip(cards.used_specs.tolist(), np.bincount(cards.spec_position).tolist(), strict=True))
         below = [(spec, to, number[spec]) for spec, to in found.items() if isinstance(to, Subcircuit)]
@@ -209,39 +220,26 @@ def resolve_hierarchy(netlist: Netlist, top: Subcircuit) -> Hierarchy:
 
 
 def _checked_targets(
-    netlist: Netlist, definition: Subcircuit, path: tuple[str, ...], hierarchy: Hierarchy
+    netlist: Netlist,
+    definition: Subcircuit,
+    path: tuple[str, ...],
+    hierarchy: Hierarchy,
+    faults: Faults,
 ) -> dict[int, Target]:
     """What the cards of a body are; polarity of MOSFETs settled, faults raised or listed."""
     found = hierarchy.targets[id(definition)] = resolve_masters(netlist, definition)
     cards = definition.cards
     for number, target in found.items():
         spec = netlist.specs[number]
-        if spec.kind is not None and isinstance(target, DeviceType) and target.is_mos:
-            found[number] = _polarity(netlist, definition, number, hierarchy.warnings)
+        if isinstance(target, Device) and target.kind.is_mos and target.wrapper is None:
+            found[number] = Device(_polarity(netlist, definition, number, hierarchy.warnings))
             continue
         fault = _fault(netlist, spec, target)
         if fault is None or (target is None and spec.condition):  # asked again where the condition is known
             continue
-        first = cards.first_with(number)
-        if netlist.on_error is OnError.RAISE:
-            raise card_error(cards, first, fault, path)
-        found[number] = DeviceType.OTHER
-        hierarchy.skipped_cards.append(
-            SkippedCard(
-                kind=f"error: {cards.names[first]}{fault}; kept as a black box",
-                location=cards.location(first),
-            )
-        )
+        faults.report_card(cards, cards.first_with(number), fault, path)
+        found[number] = Device(DeviceType.OTHER)
     return found
-
-
-def card_error(cards: CardTable, position: int, fault: str, path: tuple[str, ...]) -> NetlistError:
-    """The error for a card that cannot be elaborated."""
-    return NetlistError(
-        f"{cards.names[position]}{fault}",
-        location=cards.location(position),
-        instance_path=HIERARCHY_SEPARATOR.join(path),
-    )
 
 
 def _polarity(netlist: Netlist, definition: Subcircuit, number: int, warnings: list[str]) -> DeviceType:
@@ -273,8 +271,12 @@ def _fault(netlist: Netlist, spec: CardSpec, target: Target) -> str | None:
 
 def undefined(netlist: Netlist, spec: CardSpec) -> str:
     """What to say of an instance whose master nothing tells about."""
-    missing = [card.kind for card in netlist.skipped_cards if card.kind.startswith((".include ", ".lib "))]
-    hint = f"It may be in a file that was not found: {missing[0]}" if missing else "Is an .include missing?"
+    missing = netlist.missing_files
+    hint = (
+        f"It may be in a file that was not found: {missing[0].removeprefix('missing ')}"
+        if missing
+        else "Is an .include missing?"
+    )
     return f" instantiates subcircuit {spec.master!r}, which is not defined. {hint}"
 
 

@@ -65,5 +65,7 @@ class NameList(Sequence[str]):
         begins = np.concatenate([np.zeros(1, np.int64), self._ends + 1])
         sizes = begins[indices + 1] - begins[indices]
         stops = np.cumsum(sizes)
-        source = np.arange(stops[-1] if len(stops) else 0) + np.repeat(begins[indices] - (stops - sizes), sizes)
+        source = np.arange(stops[-1] if len(stops) else 0) + np.repeat(
+            begins[indices] - (stops - sizes), sizes
+        )
         return NameList(np.frombuffer(self._data, np.uint8)[source].tobytes())

@@ -8,9 +8,9 @@ from itertools import islice
 
 from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
-from circuitgcl.netlist.card_runs import RunReader, shape_of
+from circuitgcl.netlist.card_runs import RunReader, Shape
 from circuitgcl.netlist.dialects import Dialect
-from circuitgcl.netlist.elements import add_element
+from circuitgcl.netlist.elements import add_element, without_parentheses
 from circuitgcl.netlist.lexing import (
     LogicalLine,
     Statements,
@@ -42,6 +42,7 @@ class Parser:
         self.outer = assembly.depth  # definitions that were open before this file
         self.skip_until: tuple[str, ...] = ()
         self.protected = False
+        self.shape: Shape | None = None  # of the last card
 
     def parse(self, statements: Statements, *, title_line: int = 0) -> None:
         """Parse all statements of a file.
@@ -53,7 +54,7 @@ class Parser:
         Raises:
             NetlistError: a malformed card, at its line.
         """
-        runs = RunReader(self.assembly, self.path, statements.text, statements.stop)
+        self.runs = RunReader(self.assembly, self.path, statements.text, statements.stop)
         for line in statements:
             text, location = line.text, SourceLocation(self.path, line.line)
             if line.line == title_line and self.dialect.has_title_line and _looks_like_title(line):
@@ -67,7 +68,8 @@ class Parser:
                     break
             elif not self.assembly.is_skipping:
                 self._tried(self._element, text, location)
-                self._runs(runs, text, statements)
+                if self.shape is not None:
+                    self._run(statements)
 
     def _tried(
         self, handle: Callable[[str, SourceLocation], bool | None], text: str, location: SourceLocation
@@ -81,12 +83,11 @@ class Parser:
             self.assembly.fail(error)
         return False
 
-    def _runs(self, runs: RunReader, text: str, statements: Statements) -> None:
-        """Read the alike cards that follow one, if there are many."""
-        shape = shape_of(text) if runs.may_begin(statements.position, text[0].lower()) else None
-        while shape is not None:
+    def _run(self, statements: Statements) -> None:
+        """Read the cards that are alike the last one, if many follow."""
+        while self.shape is not None and self.runs.may_begin(self.shape, statements.position):
             try:
-                position, line = runs.read(shape, statements.position, statements.line)
+                position, line = self.runs.read(self.shape, statements.position, statements.line)
             except (NetlistError, UnbalancedQuoteError):  # card by card, the bad one is found at its line
                 return
             if position == statements.position:
@@ -100,8 +101,11 @@ class Parser:
             self.assembly.skip("text after .end", SourceLocation(self.path, following.line))
 
     def _element(self, text: str, location: SourceLocation) -> None:
+        self.shape = None
         try:
-            add_element(self.assembly, text, location)
+            self.shape = self.runs.add(text, location)
+            if self.shape is None:
+                add_element(self.assembly, text, location)
         except NetlistError:
             if not self.protected:
                 raise
@@ -129,7 +133,7 @@ class Parser:
 
     def _subckt(self, rest: str, location: SourceLocation) -> None:
         head, parameters = split_parameters(rest)
-        words = head.replace(",", " ").replace("(", " ").replace(")", " ").split()
+        words = without_parentheses(head.replace(",", " ").split())
         if not words:
             raise NetlistError(".subckt without a name; expected `.subckt name port ...`", location=location)
         ports = [word for word in words[1:] if word != "/"]
@@ -164,7 +168,9 @@ class Parser:
         words = rest.replace("(", " ").split(None, 2)
         if len(words) < 2:
             raise NetlistError(".model needs a name and a type", location=location)
-        self.assembly.add_model(words[0], words[1], location)
+        polarity = _POLARITY.search(words[2]) if len(words) > 2 else None
+        told = (polarity[1] or polarity[2]) if polarity else ""
+        self.assembly.add_model(words[0], words[1], location, told)
 
     def _global(self, rest: str, location: SourceLocation) -> None:
         for name in rest.replace(",", " ").split():
@@ -227,6 +233,12 @@ class Parser:
     def _endif(self, rest: str, location: SourceLocation) -> None:
         self.assembly.end_condition(location)
 
+    def _commented_top(self, rest: str, location: SourceLocation) -> None:
+        """The top cell of an xschem netlist: its cards stand outside every definition, its ports are named."""
+        words = rest.split()
+        if words:
+            self.assembly.name_top(words[0], words[1:], location)
+
     def _nothing(self, rest: str, location: SourceLocation) -> None:
         """A card that closes what has been closed otherwise."""
 
@@ -254,6 +266,8 @@ _DIRECTIVES: dict[str, Callable[[Parser, str, SourceLocation], None]] = {
     ".inc": Parser._include,
     ".lib": Parser._lib,
     ".endl": Parser._nothing,
+    "**.subckt": Parser._commented_top,
+    "**.ends": Parser._nothing,
     ".if": Parser._if,
     ".elseif": Parser._elseif,
     ".else": Parser._else,
@@ -267,6 +281,7 @@ _DIRECTIVES: dict[str, Callable[[Parser, str, SourceLocation], None]] = {
     ".unprot": Parser._unprotect,
 }
 
+_POLARITY = re.compile(r"\b(?:type\s*=\s*([-+]?\w+)|(pchan)\b)", re.I)
 _FILE_WORD = re.compile(r"""'([^']*)'|"([^"]*)"|(\S+)""")
 _LIBRARY_FILE = re.compile(r"[./\\]")  # in a file name, not in the name of a section
 

@@ -32,8 +32,12 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _SUFFIXES = (".gz", ".sp", ".spi", ".spice", ".cir", ".ckt", ".cdl", ".net", ".scs", ".sch")
 _OTHER_KINDS = (
     (re.compile(r"\s*\*SPEF\b", re.I), "SPEF, an extraction result"),
-    (re.compile(r"tech \S+\n(?:timestamp|version|format|scale|style)\b"), "a Magic .ext file, an extraction result"),
+    (
+        re.compile(r"(?:(?:timestamp|version|tech|style|scale|resistclasses|parameters) [^\n]*\n){3}"),
+        "a Magic .ext file, an extraction result",
+    ),
     (re.compile(r"\s*(?:`timescale|module)\s"), "Verilog"),
+    (re.compile(r"\s*(?:/\*|#include\b)"), "C source"),
     (re.compile(r"\s*<"), "HTML or XML"),
     (re.compile(r"\s*[\[{]\s*[\"{\[]"), "JSON"),
 )
@@ -80,10 +84,12 @@ def read_netlist(
     )
     _Reader(assembly, chosen).read(_Source(path, text), rules)
     if not assembly.cards:
-        raise NetlistError(
-            "no element and no subcircuit found; is this a SPICE netlist?",
-            location=SourceLocation(str(path), 0),
+        what = (
+            "the file holds parameters and models only, no element and no subcircuit"
+            if assembly.main.parameters or assembly.main.models
+            else "no element and no subcircuit found; is this a SPICE netlist?"
         )
+        raise NetlistError(what, location=SourceLocation(str(path), 0))
     return assembly.finish()
 
 
@@ -240,10 +246,10 @@ class _Reader:
         self, folder: Path, name: str, section: str | None, location: SourceLocation, around: Dialect
     ) -> None:
         """Read an included file; one that does not exist is passed over with a warning."""
-        what = f".include {name}" if section is None else f".lib {name} {section}"
+        statement = f".include {name}" if section is None else f".lib {name} {section}"
         path = self._found(folder, name)
         if path is None:
-            self.assembly.skip(what, location)
+            self.assembly.skip(f"missing {statement}", location)
             self.assembly.warn(f"{location}: included file {name} does not exist; skipped")
             return
         resolved = path.resolve()
@@ -262,13 +268,11 @@ class _Reader:
         """Dialect of an included file; where nothing tells, that of the file round it."""
         if self.dialect is not None and self.dialect.name is not DialectName.SPECTRE:
             return self.dialect
-        found = detect_dialect(text)
-        is_silent = found.name is DialectName.SPICE and around.name is not DialectName.SPECTRE
-        return around if is_silent else found
+        return detect_dialect(text, otherwise=around)
 
     def _found(self, folder: Path, name: str) -> Path | None:
         """Where an included file is: beside the file that names it, or beside the main file."""
-        wanted = Path(os.path.expandvars(name)).expanduser()
+        wanted = Path(os.path.expanduser(os.path.expandvars(name)))  # noqa: PTH111 - leaves an unknown `~user`
         for place in (folder, Path(self.assembly.path).parent):
             try:
                 if (place / wanted).exists():
@@ -279,7 +283,8 @@ class _Reader:
 
 
 _SECTION_BEGIN = re.compile(
-    r"^[ \t]*(?:\.lib[ \t]+|section[ \t]+(?:=[ \t]*)?)['\"]?([^\s'\"./\\]+)['\"]?[ \t]*(?:[$*;/].*)?$", re.I | re.M
+    r"^[ \t]*(?:\.lib[ \t]+|section[ \t]+(?:=[ \t]*)?)['\"]?([^\s'\"./\\]+)['\"]?[ \t]*(?:[$*;/].*)?$",
+    re.I | re.M,
 )
 _SECTION_END = re.compile(r"^[ \t]*(?:\.endl|endsection)\b", re.I | re.M)
 

@@ -18,6 +18,7 @@ IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
 
 HIERARCHY_SEPARATOR = "/"
+MISSING_FILE_KINDS = ("missing .include ", "missing .lib ")  # how skipped cards of missing files begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,7 @@ class Subcircuit:
         """Number of distinct ports; some writers list a supply port twice."""
         return max(self.port_nodes, default=-1) + 1
 
+
 @dataclass(frozen=True, kw_only=True)
 class Netlist:
     """A hierarchical netlist as read from its files; nothing is elaborated yet."""
@@ -155,6 +157,12 @@ class Netlist:
     on_error: OnError
     skipped_cards: tuple[SkippedCard, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def missing_files(self) -> tuple[str, ...]:
+        """Statements whose file was not found."""
+        kinds = (card.kind for card in self.skipped_cards)
+        return tuple(kind for kind in kinds if kind.startswith(MISSING_FILE_KINDS))
 
     def fold(self, name: str) -> str:
         """The form in which names are compared."""

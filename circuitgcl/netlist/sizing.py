@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 
-from circuitgcl.errors import OnError
-from circuitgcl.netlist.expressions import ExpressionError, Scope, constant
-from circuitgcl.netlist.hierarchy import card_error
+from circuitgcl.netlist.expressions import ExpressionError, Scope, SimulationOnlyError, constant
+from circuitgcl.netlist.faults import Faults
+from circuitgcl.netlist.hierarchy import Device
 from circuitgcl.netlist.records import (
     CardSpec,
     DeviceTable,
     Netlist,
-    SkippedCard,
     Subcircuit,
 )
+from circuitgcl.netlist.size_names import ALL_SIZE_NAMES, DrawnSizes, drawn_sizes
 from circuitgcl.schema import DeviceType
-
-IMPLAUSIBLE_LENGTH_M = 1e-3  # no device is drawn a millimetre long: such numbers are in micrometres
-
-_NUMBER_COLUMNS = ("width_m", "length_m", "fingers", "multiplier", "area_m2", "perimeter_m", "value")
-_SIZE_NAMES = frozenset(
-    {"w", "width", "l", "length", "nf", "nfin", "m", "mult", "ad", "as", "area", "pd", "ps"}
-    | {"pj", "perim", "perimeter"}
-)
-_DRAWN_TYPES = (DeviceType.NMOS, DeviceType.PMOS, DeviceType.RESISTOR, DeviceType.CAPACITOR)
-_VALUE_NAMES = {
-    DeviceType.RESISTOR: ("r", "res", "value"),
-    DeviceType.CAPACITOR: ("c", "cap", "value"),
-    DeviceType.INDUCTOR: ("l", "ind", "value"),
-}
-_LENGTH_NAMES = {DeviceType.INDUCTOR: ("length",)}  # its `l` is an inductance
 
 
 def evaluate_parameter(expression: str, scope: Scope, parameters: Mapping[str, str]) -> float:
@@ -62,14 +46,15 @@ class SizedCards:
 
     Args:
         netlist: whose specs are evaluated.
+        faults: what cannot be evaluated goes here; where that is tolerated, the value stays absent.
     """
 
-    def __init__(self, netlist: Netlist) -> None:
-        self.netlist = netlist
-        self.skipped_cards: list[SkippedCard] = []  # lenient: sizes that cannot be evaluated
+    def __init__(self, netlist: Netlist, faults: Faults) -> None:
+        self.netlist, self.faults = netlist, faults
+        self._global_scope = Scope(netlist.main.parameters, functions=netlist.main.functions)
         self._micrometre_cards = 0  # cards that gave W and L in micrometres without saying so
         self._columns: list[tuple[DeviceType, int, int, float]] = []  # type, model, pins, multiplier
-        self._numbers: list[tuple[float, ...]] = []  # in the order of _NUMBER_COLUMNS
+        self._numbers: list[DrawnSizes] = []
         self._model_index: dict[str, int] = {}
         self._constant_rows: dict[tuple[int, DeviceType, float], int] = {}
 
@@ -85,7 +70,7 @@ class SizedCards:
     def add(
         self,
         number: int,
-        device_type: DeviceType,
+        device: Device,
         body: Subcircuit,
         scope: Scope,
         multiplier: float,
@@ -95,7 +80,7 @@ class SizedCards:
 
         Args:
             number: the spec.
-            device_type: what it is, model cards considered.
+            device: what it is, model cards considered.
             body: definition the cards stand in.
             scope: parameters of that body.
             multiplier: parallel copies of the instance they stand in.
@@ -104,18 +89,18 @@ class SizedCards:
         Raises:
             NetlistError: a parameter cannot be evaluated.
         """
-        key = number, device_type, multiplier
+        key = number, device.kind, multiplier
         row = self._constant_rows.get(key)
         if row is not None:
             return row
         spec = self.netlist.specs[number]
-        given, is_constant = self._given(number, spec, device_type, body, scope, path)
-        numbers, in_micrometres = _sizes(given, device_type, self.netlist.scale)
-        if in_micrometres:
+        given, is_constant = self._given(number, spec, device, body, scope, path)
+        sizes, in_finer_unit = drawn_sizes(device.kind, given, scale=self.netlist.scale, model=spec.master)
+        if in_finer_unit:
             self._micrometre_cards += int(np.count_nonzero(body.cards.spec == number))
         model = self._model_index.setdefault(spec.master, len(self._model_index))
-        self._columns.append((device_type, model, spec.pins, multiplier))
-        self._numbers.append(numbers)
+        self._columns.append((device.kind, model, spec.pins, multiplier))
+        self._numbers.append(sizes)
         row = len(self._numbers) - 1
         if is_constant:
             self._constant_rows[key] = row
@@ -125,17 +110,17 @@ class SizedCards:
         self,
         number: int,
         spec: CardSpec,
-        device_type: DeviceType,
+        device: Device,
         body: Subcircuit,
         scope: Scope,
         path: tuple[str, ...],
     ) -> tuple[dict[str, float], bool]:
         """Values of the size parameters, and whether they are the same in every scope."""
-        value_names = _VALUE_NAMES.get(device_type, ())
+        size_names = ALL_SIZE_NAMES[device.kind]
         given: dict[str, float] = {}
         is_constant = True
         for name, expression in spec.parameters:
-            if name not in _SIZE_NAMES and name not in value_names:
+            if name not in size_names:
                 continue
             value = constant(expression)
             is_constant = is_constant and value is not None
@@ -144,21 +129,27 @@ class SizedCards:
                     evaluate_parameter(expression, scope, dict(spec.parameters)) if value is None else value
                 )
             except ExpressionError as error:
-                cards = body.cards
-                first = cards.first_with(number)
-                if self.netlist.on_error is OnError.RAISE:
-                    raise card_error(cards, first, f": {error}", path) from error
-                self.skipped_cards.append(
-                    SkippedCard(
-                        kind=f"error: {cards.names[first]}: {name}: {error}", location=cards.location(first)
-                    )
-                )
+                is_constant = False
+                unknowable = self.faults.lacks_files or isinstance(error, SimulationOnlyError)
+                first = body.cards.first_with(number)
+                self.faults.report_card(body.cards, first, f": {error}", path, tolerated=unknowable)
+        if device.wrapper is not None:
+            self._add_defaults(given, device.wrapper, size_names)
         return given, is_constant
+
+    def _add_defaults(self, given: dict[str, float], wrapper: Subcircuit, names: frozenset[str]) -> None:
+        """Add the sizes that the header of a device's own subcircuit gives where the card does not."""
+        header = Scope(wrapper.defaults, dict(given), wrapper.functions, self._global_scope)
+        for name in wrapper.defaults.keys() & names - given.keys():
+            try:
+                given[name] = header.lookup(name)
+            except ExpressionError:  # depends on a model's parameters
+                continue
 
     def table(self) -> DeviceTable:
         """Everything added so far."""
-        numbers = np.array(self._numbers, np.float64).reshape(-1, len(_NUMBER_COLUMNS))
-        columns = dict(zip(_NUMBER_COLUMNS, np.ascontiguousarray(numbers.T), strict=True))
+        numbers = np.array(self._numbers, np.float64).reshape(-1, len(DrawnSizes._fields))
+        columns = dict(zip(DrawnSizes._fields, np.ascontiguousarray(numbers.T), strict=True))
         types, models, pins, multipliers = zip(*self._columns, strict=True) if self._columns else ((),) * 4
         columns["multiplier"] = columns["multiplier"] * np.array(multipliers)
         return DeviceTable(
@@ -168,31 +159,3 @@ class SizedCards:
             pins=np.array(pins, np.int32),
             **columns,
         )
-
-
-def _sizes(
-    given: Mapping[str, float], device_type: DeviceType, scale: float
-) -> tuple[tuple[float, ...], bool]:
-    """Numbers of a device in the order of the table's columns, and whether they were in micrometres."""
-
-    def first(*names: str, otherwise: float = math.nan) -> float:
-        return next((given[name] for name in names if name in given), otherwise)
-
-    def total(one: str, other: str, *names: str) -> float:
-        parts = [given[name] for name in (one, other) if name in given]
-        return sum(parts) if parts else first(*names)
-
-    length = first(*_LENGTH_NAMES.get(device_type, ("l", "length")))
-    is_drawn = device_type in _DRAWN_TYPES
-    in_micrometres = scale == 1.0 and is_drawn and length >= IMPLAUSIBLE_LENGTH_M
-    scale = 1e-6 if in_micrometres else scale
-    numbers = (
-        first("w", "width") * scale,
-        length * scale,
-        max(first("nf", "nfin", otherwise=1.0), 1.0),
-        first("m", "mult", otherwise=1.0),
-        total("ad", "as", "area") * scale * scale,
-        total("pd", "ps", "pj", "perim", "perimeter") * scale,
-        first(*_VALUE_NAMES.get(device_type, ())),
-    )
-    return numbers, in_micrometres

@@ -10,7 +10,7 @@ from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
 from circuitgcl.netlist.dialects import Dialect
 from circuitgcl.netlist.elements import Element
-from circuitgcl.netlist.elements import _copies as copies
+from circuitgcl.netlist.elements import copies as copies
 from circuitgcl.netlist.lexing import Statements, UnbalancedQuoteError, assignments, split_parameters
 from circuitgcl.netlist.spectre_primitives import (
     ANALYSES,
