@@ -27,12 +27,23 @@ SCALE_BY_SUFFIX: dict[str, float] = {
     "a": 1e-18,
 }
 
-_SUFFIX_ALTERNATION = "|".join(sorted(SCALE_BY_SUFFIX, key=len, reverse=True))
 NUMBER_PATTERN = (
     r"(?P<mantissa>[0-9]+\.?[0-9]*|\.[0-9]+)(?P<exponent>[eEdD][+-]?[0-9]{1,5})?"
-    rf"(?P<suffix>(?i:{_SUFFIX_ALTERNATION}))?(?P<unit>[A-Za-z\u03a9\u2126]*)"
+    r"(?P<suffix>[mM](?:[eE][gG]|[iI][lL])|[tTgGxXkKmMuU\u00b5\u03bc\u039cnNpPfFaA])?"
+    r"(?P<unit>[A-Za-z\u03a9\u2126]*)"
 )
-_NUMBER = re.compile(rf"(?P<sign>[+-]?){NUMBER_PATTERN}")
+"""An unsigned number. Digits never follow its letters: `4k7` is none, because `2n2222` is a transistor."""
+
+_SIGNED = re.compile(rf"(?P<sign>[+-]?){NUMBER_PATTERN}")
+
+_POWER_BY_SUFFIX = {
+    suffix: round(math.log10(scale)) for suffix, scale in SCALE_BY_SUFFIX.items() if suffix != "mil"
+}
+_EXPONENT_BY_SUFFIX = {
+    spelling: f"e{power}"
+    for suffix, power in _POWER_BY_SUFFIX.items()
+    for spelling in (suffix, suffix.upper())
+}
 
 _ENGINEERING = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
@@ -43,13 +54,23 @@ def scaled(mantissa: str, exponent: str | None, suffix: str | None) -> float:
     The decimal exponent is folded into the text before conversion, so that `90n` is exactly the float
     `90e-9`.
     """
+    if not exponent and suffix in _EXPONENT_BY_SUFFIX:
+        return float(mantissa + _EXPONENT_BY_SUFFIX[suffix])
     power = int(exponent[1:]) if exponent else 0
-    if suffix:
-        scale = SCALE_BY_SUFFIX[suffix.lower()]
-        if suffix.lower() == "mil":
-            return float(f"{mantissa}e{power}") * scale
-        power += round(math.log10(scale))
-    return float(f"{mantissa}e{power}")
+    suffix = suffix.lower() if suffix else ""
+    if suffix == "mil":
+        return float(f"{mantissa}e{power}") * SCALE_BY_SUFFIX[suffix]
+    return float(f"{mantissa}e{power + _POWER_BY_SUFFIX.get(suffix, 0)}")
+
+
+def plain_number(text: str) -> float | None:
+    """Value of a text that is one whole SPICE number, else `None`."""
+    match = _SIGNED.fullmatch(text)
+    if match is None:
+        return None
+    sign, mantissa, exponent, suffix, _ = match.groups()
+    value = scaled(mantissa, exponent, suffix) if exponent or suffix else float(mantissa)
+    return -value if sign == "-" else value
 
 
 def parse_number(text: str) -> float:
@@ -58,11 +79,10 @@ def parse_number(text: str) -> float:
     Raises:
         ValueError: if the text is not one whole SPICE number.
     """
-    match = _NUMBER.fullmatch(text)
-    if match is None:
+    value = plain_number(text)
+    if value is None:
         raise ValueError(f"{text!r} is not a SPICE number")
-    value = scaled(match["mantissa"], match["exponent"], match["suffix"])
-    return -value if match["sign"] == "-" else value
+    return value
 
 
 def format_engineering(value: float, unit: str = "", digits: int = 3) -> str:
