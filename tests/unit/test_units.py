@@ -11,6 +11,7 @@ from circuitgcl.units import (
     format_capacitance,
     format_engineering,
     parse_number,
+    plain_number,
 )
 
 FACTOR_BY_PREFIX = {
@@ -56,6 +57,10 @@ FACTOR_BY_PREFIX = {
         ("90n", 90e-9),
         ("0.13\u00b5", 0.13e-6),
         ("0.13\u03bcm", 0.13e-6),
+        ("2\u039c", 2e-6),  # a micro sign in capitals
+        ("3mEg", 3e6),
+        ("2mIl", 50.8e-6),
+        ("1e-6m", 1e-9),
         ("47\u03a9", 47.0),
     ],
 )
@@ -64,9 +69,26 @@ def test_hand_values(text: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "u", "1 u", "--1", "1.2.3", "1u2", "0x10", "nan", "inf", "\u0661", "1e" + "9" * 5000]
+    "text",
+    [
+        "",
+        "u",
+        "1 u",
+        "--1",
+        "1.2.3",
+        "1u2",
+        "2n2222",
+        "1n4148",
+        "4k7",
+        "0x10",
+        "nan",
+        "inf",
+        "\u0661",
+        "1e" + "9" * 5000,
+    ],
 )
 def test_what_is_no_number(text: str) -> None:
+    assert plain_number(text) is None
     with pytest.raises(ValueError, match="not a SPICE number"):
         parse_number(text)
 

@@ -75,11 +75,11 @@ def test_the_table_is_long_enough() -> None:
 def test_expressions_have_the_values_ngspice_finds(simulated: dict[str, float]) -> None:
     scope = Scope({}, PARAMETERS, FUNCTIONS)
     ours = {text: scope.evaluate(text) for text in EXPRESSIONS}
-    assert ours == {text: pytest.approx(simulated[text], rel=2e-15) for text in EXPRESSIONS}
+    assert ours == {text: pytest.approx(simulated[text], rel=1e-14) for text in EXPRESSIONS}
 
 
 @pytest.mark.parametrize("text", DIFFERENCES)
-def test_known_differences_are_still_there(simulated: dict[str, float], text: str) -> None:
+def test_differences_are_the_known_ones(simulated: dict[str, float], text: str) -> None:
     theirs, ours = DIFFERENCES[text]
-    assert simulated[text] == pytest.approx(theirs)
     assert Scope({}, PARAMETERS).evaluate(text) == pytest.approx(ours)
+    assert simulated[text] in (pytest.approx(theirs), pytest.approx(ours))  # a newer version may agree
