@@ -155,9 +155,7 @@ class Estimator:
         )
 
 
-def _flat(
-    netlist: str | Path | Netlist | FlatCircuit, top: str | None, config: NetlistConfig
-) -> FlatCircuit:
+def _flat(netlist: str | Path | Netlist | FlatCircuit, top: str | None, config: NetlistConfig) -> FlatCircuit:
     if isinstance(netlist, FlatCircuit):
         return netlist
     if not isinstance(netlist, Netlist):

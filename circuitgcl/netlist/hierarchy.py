@@ -27,6 +27,7 @@ from circuitgcl.schema import DeviceType
 MAX_DEPTH = 200
 MAX_DEVICES = 100_000_000
 MAX_INSTANCES = 100_000_000
+MAX_SHOWN = 8  # names in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,11 @@ def choose_top(netlist: Netlist, top: str | None = None) -> tuple[Subcircuit, li
         return roots[0], []
     named = [root for root in roots if root.name.casefold() == netlist.name.casefold()]
     chosen = named[0] if named else max(roots, key=lambda root: _cards_below(netlist, root))
-    others = ", ".join(root.name for root in roots if root is not chosen)
-    return chosen, [f"{netlist.path}: top cell {chosen.name} chosen; also never instantiated: {others}"]
+    others = [root.name for root in roots if root is not chosen]
+    shown = ", ".join(others[:MAX_SHOWN]) + (
+        f" and {len(others) - MAX_SHOWN} more" if others[MAX_SHOWN:] else ""
+    )
+    return chosen, [f"{netlist.path}: top cell {chosen.name} chosen; also never instantiated: {shown}"]
 
 
 def resolve_masters(netlist: Netlist, definition: Subcircuit) -> dict[int, Target]:

@@ -19,7 +19,8 @@ from circuitgcl.netlist.lexing import (
     split_parameters,
 )
 
-IncludeFile = Callable[[str, str | None, SourceLocation], None]  # name, library section, statement
+# Called with the name, the statement's place, and the section: `None` for no library, "" for a whole one.
+IncludeFile = Callable[[str, str | None, SourceLocation], None]
 
 _BLOCK_ENDS = {".control": ".endc", ".data": ".enddata", ".verilog": ".endverilog", ".hdl_block": ".endhdl"}
 _FILE_ENDS = (".end", ".alter")  # what `.alter` changes is a variant of the circuit before it
@@ -210,7 +211,7 @@ class Parser:
         if len(words) > 1:
             self.include_file(words[0], words[1], location)
         elif _LIBRARY_FILE.search(words[0]):  # LTspice, PSpice: the whole file
-            self.include_file(words[0], None, location)
+            self.include_file(words[0], "", location)
         else:  # a section begins here, and nobody asked for it
             self.assembly.skip(f".lib section {words[0]}", location)
             self.skip_until = (".endl",)

@@ -234,7 +234,7 @@ class _Reader:
     ) -> Iterator[tuple[Dialect, Statements]]:
         """Statements of a source by language."""
         text, start, stop = source.text, 0, len(source.text)
-        if source.section is not None:
+        if source.section:
             start, stop = _section(source, origin)
         for rules, begin, end, line in language_sections(text, dialect):
             low, high = max(begin, start), min(end, stop)
@@ -245,10 +245,17 @@ class _Reader:
     def include(
         self, folder: Path, name: str, section: str | None, location: SourceLocation, around: Dialect
     ) -> None:
-        """Read an included file; one that does not exist is passed over with a warning."""
-        statement = f".include {name}" if section is None else f".lib {name} {section}"
+        """Read an included file.
+
+        A model library that does not exist here is passed over with a warning, and so is a file of another
+        machine: an absolute path, or one by an unknown variable. Any other missing file is an error.
+        """
+        statement = f".include {name}" if section is None else f".lib {name} {section}".rstrip()
         path = self._found(folder, name)
         if path is None:
+            is_elsewhere = name.startswith(("/", "~", "$")) or _DRIVE.match(name) is not None
+            if section is None and not is_elsewhere and self.assembly.on_error is OnError.RAISE:
+                raise NetlistError(f"included file {name} does not exist", location=location)
             self.assembly.skip(f"missing {statement}", location)
             self.assembly.warn(f"{location}: included file {name} does not exist; skipped")
             return
@@ -260,7 +267,7 @@ class _Reader:
                 f"includes are nested deeper than {MAX_INCLUDE_DEPTH} files", location=location
             )
         text = self.libraries.get(resolved) or read_text(path, location)
-        if section is not None:
+        if section:
             self.libraries[resolved] = text
         self.read(_Source(path, text, section), self._dialect_of(text, around), location)
 
@@ -282,6 +289,7 @@ class _Reader:
         return None
 
 
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _SECTION_BEGIN = re.compile(
     r"^[ \t]*(?:\.lib[ \t]+|section[ \t]+(?:=[ \t]*)?)['\"]?([^\s'\"./\\]+)['\"]?[ \t]*(?:[$*;/].*)?$",
     re.I | re.M,

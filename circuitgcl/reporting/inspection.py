@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from rich.console import Console
@@ -27,8 +28,7 @@ def print_inspection(console: Console, inspection: Mapping[str, Any]) -> None:
     table.add_row("ports", _listed(inspection["ports"]) or "none")
     rails = [f"{rail['net']} ({rail['kind']})" for rail in inspection["rails"]]
     table.add_row("rails", _listed(rails) or "none recognised")
-    skipped = [f"{card['kind']} at {card['location']}" for card in inspection["skipped_cards"]]
-    table.add_row("skipped cards", _listed(skipped, "\n") or "none")
+    table.add_row("skipped cards", _listed(_by_kind(inspection["skipped_cards"]), "\n") or "none")
     seconds = inspection["seconds"]
     table.add_row("time", f"read {seconds['read']:.2f} s, flatten {seconds['flatten']:.2f} s")
     table.add_row("peak memory", f"{inspection['peak_mib']:.0f} MiB")
@@ -40,6 +40,17 @@ def print_inspection(console: Console, inspection: Mapping[str, Any]) -> None:
         console.print(Text(f"warning: {warning}", style="yellow"))
     if len(warnings) > MAX_LISTED:
         console.print(Text(f"and {len(warnings) - MAX_LISTED} more warnings", style="yellow"))
+
+
+def _by_kind(skipped: Sequence[Mapping[str, str]]) -> list[str]:
+    """Skipped cards by kind, with the place of the first of each."""
+    places: dict[str, list[str]] = {}
+    for card in skipped:
+        places.setdefault(card["kind"], []).append(PurePath(card["location"]).name)
+    return [
+        f"{kind} at {found[0]}" if len(found) == 1 else f"{len(found):,} × {kind}, first at {found[0]}"
+        for kind, found in places.items()
+    ]
 
 
 def _listed(items: Iterable[str], joint: str = ", ") -> Text:
@@ -61,7 +72,8 @@ def _tree(cells: Sequence[Mapping[str, Any]]) -> Tree:
         branch, cell = pending.pop(0)
         for position, (name, count) in enumerate(cell["uses"].items()):
             if lines >= MAX_TREE_LINES:
-                branch.add(Text(f"and {len(cell['uses']) - position} more cells", style="dim"))
+                left = len(cell["uses"]) - position
+                branch.add(Text(f"and {left} more cell{'s' if left > 1 else ''}", style="dim"))
                 break
             lines += 1
             below = branch.add(_cell_label(by_name[name], count))

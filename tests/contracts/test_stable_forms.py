@@ -186,6 +186,33 @@ def test_inspect_json(call: Call, tiny_netlist: Path, tmp_path: Path):
     assert {rail["net"]: rail["kind"] for rail in found["rails"]} == {"vdd": "supply", "gnd": "ground"}
     assert found["seconds"].keys() == {"read", "flatten"}
     assert found["peak_mib"] > 1
+    assert (found["dialect"], found["ports"], found["warnings"]) == (
+        "spice",
+        ["d", "en", "q", "vdd", "gnd"],
+        [],
+    )
+    assert found["cells"][0] == {"cell": "latch", "instances": 1, "devices": 1, "uses": {"inv": 3}}
+
+
+def test_inspect_goes_on_where_asked_to(call: Call, tmp_path: Path):
+    path = tmp_path / "bad.sp"
+    path.write_text("* t\nM1 d g s nch\nR1 a b 1k\nX1 a b nosuch\n")
+    assert call("inspect", path).code == 2
+    assert call("inspect", path, "--lenient", "-o", tmp_path / "i.json").code == 0
+    found = read_json(tmp_path / "i.json")
+    assert found["devices"] == 2
+    kinds = [card["kind"] for card in found["skipped_cards"]]
+    assert kinds[0] == "error: M1 has 3 nodes; a MOSFET needs 4. Is the bulk missing?"
+    assert kinds[1].startswith("error: X1 instantiates subcircuit 'nosuch', which is not defined.")
+
+
+def test_inspect_takes_a_dialect(call: Call, tmp_path: Path):
+    path = tmp_path / "deck.txt"
+    path.write_text("r1 (a b) resistor r=1M\n")
+    assert call("inspect", path, "--dialect", "spectre", "-o", tmp_path / "i.json").code == 0
+    assert read_json(tmp_path / "i.json")["dialect"] == "spectre"
+    assert "unknown dialect 'french'" in call("inspect", path, "--dialect", "french").err
+    assert call("estimate", path, "--dialect", "french").code == 2
 
 
 def test_exit_codes(call: Call, tiny_netlist: Path, monkeypatch: pytest.MonkeyPatch):
@@ -195,7 +222,7 @@ def test_exit_codes(call: Call, tiny_netlist: Path, monkeypatch: pytest.MonkeyPa
     assert call("--help").code == 0
     assert call("--version").code == 0
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr("circuitgcl.netlist.inspection.read_timed", broken)

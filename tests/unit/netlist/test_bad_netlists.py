@@ -83,10 +83,14 @@ def test_an_archive_that_unpacks_without_end(write_deck: WriteDeck, monkeypatch:
 
 
 def test_includes_that_lead_nowhere(write_deck: WriteDeck) -> None:
-    for name in ("gone.sp", "/nowhere/gone.sp", "a" * 5000, "~nobody_of_this_name/x.sp"):
+    missing = write_deck("* t\n.include gone.sp\n", "missing.sp")
+    assert message_of(missing) == "missing.sp:2: included file gone.sp does not exist"
+    for name in ("/nowhere/gone.sp", f"/{'a' * 5000}", "~nobody_of_this_name/x.sp", "$NOBODY/x.sp"):
         netlist = read_netlist(write_deck(f"* t\n.include {name}\nR1 a b 1\n"))
         assert [card.kind for card in netlist.skipped_cards] == [f"missing .include {name}"]
         assert f"deck.sp:2: included file {name} does not exist; skipped" in netlist.warnings[0]
+    lenient = read_netlist(write_deck("* t\n.include gone.sp\nR1 a b 1\n"), on_error="skip")
+    assert lenient.skipped_cards[0].kind == "missing .include gone.sp"
     folder = write_deck("* t\n.include .\n", "folder.sp")
     assert message_of(folder).startswith("folder.sp:2: included file ")
     own = write_deck("* t\nR1 a b 1\n.include own.sp\n", "own.sp")

@@ -366,5 +366,5 @@ def test_many_levels(flatten_deck: FlattenDeck) -> None:
 
 def test_skipped_cards_and_warnings_travel_along(flatten_deck: FlattenDeck) -> None:
     circuit = flatten_deck("* t\n.tran 1n 1u\nR1 a b 1\n.lib x.lib\n")
-    assert [card.kind for card in circuit.skipped_cards] == [".tran", "missing .include x.lib"]
+    assert [card.kind for card in circuit.skipped_cards] == [".tran", "missing .lib x.lib"]
     assert len(circuit.warnings) == 1
