@@ -5,20 +5,17 @@ Cards go straight into columns; a body's node names are numbered as they appear.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from circuitgcl.errors import NetlistError, OnError, SourceLocation
+from circuitgcl.netlist.bodies import OpenBody, Vocabulary, is_same
 from circuitgcl.netlist.conditions import Conditions, Decide
 from circuitgcl.netlist.device_typing import model_card_type
 from circuitgcl.netlist.expressions import ExpressionError, Scope, mentioned_names, unquoted
-from circuitgcl.netlist.names import NameList
 from circuitgcl.netlist.records import (
+    GROUND_KEY,
+    GROUND_NAMES,
     CardSpec,
-    CardTable,
     IntArray,
     Netlist,
     SkippedCard,
@@ -27,53 +24,6 @@ from circuitgcl.netlist.records import (
 from circuitgcl.schema import DeviceType
 
 MAX_NESTED_DEFINITIONS = 64
-GROUND_KEY = "0"
-GROUND_NAMES = ("0", "gnd")  # both are the reference node wherever they are no port
-
-Function = tuple[tuple[str, ...], str]  # argument names, body
-
-
-class Vocabulary(dict[str, int]):
-    """Names of one body, numbered by first appearance; spellings that compare equal share a number."""
-
-    def __init__(self, fold: Callable[[str], str]) -> None:
-        super().__init__()
-        self.fold = fold
-        self.labels: list[str] = []
-
-    def __missing__(self, name: str) -> int:
-        folded = self.fold(name)
-        number = self.get(folded)
-        if number is None:
-            number = self[folded] = len(self.labels)
-            self.labels.append(name)
-        self[name] = number
-        return number
-
-
-@dataclass(slots=True, kw_only=True)
-class OpenBody:
-    """A definition while its cards are being read."""
-
-    name: str
-    ports: tuple[str, ...]
-    defaults: dict[str, str]
-    location: SourceLocation
-    scope: tuple[str, ...]
-    nodes: Vocabulary
-    parameters: dict[str, str] = field(default_factory=dict)
-    functions: dict[str, Function] = field(default_factory=dict)
-    models: dict[str, DeviceType] = field(default_factory=dict)
-    connected: list[tuple[str, str]] = field(default_factory=list)  # `.connect`
-    names: bytearray = field(default_factory=bytearray)  # as in NameList
-    spec: array[int] = field(default_factory=lambda: array("i"))
-    node: array[int] = field(default_factory=lambda: array("i"))
-    line: array[int] = field(default_factory=lambda: array("i"))
-    file: array[int] = field(default_factory=lambda: array("i"))
-
-    def __post_init__(self) -> None:
-        for port in self.ports:
-            self.nodes[port]  # numbers it
 
 
 class Assembly:
@@ -351,13 +301,7 @@ class Assembly:
 
     def add_card(self, name: str, nodes: Sequence[str], spec: int, location: SourceLocation) -> None:
         """Add a card that says what a spec says."""
-        body = self.open[-1]
-        body.names += f"{name}\n".encode()
-        body.spec.append(spec)
-        numbers = body.nodes
-        body.node.extend([numbers[node] for node in nodes])
-        body.line.append(location.line)
-        body.file.append(self.file_number(location.path))
+        self.open[-1].add_card(name, nodes, spec, location.line, self.file_number(location.path))
         self.cards += 1
 
     def add_run(
@@ -371,13 +315,8 @@ class Assembly:
             specs: [n] numbers from `spec`.
             location: the first card.
         """
-        count, body = len(names), self.open[-1]
-        body.names += "\n".join([*names, ""]).encode()
-        body.spec.frombytes(specs.tobytes())
-        body.node.frombytes(nodes.tobytes())
-        body.line.frombytes(np.arange(location.line, location.line + count, dtype=np.int32).tobytes())
-        body.file.frombytes(np.full(count, self.file_number(location.path), np.int32).tobytes())
-        self.cards += count
+        self.open[-1].add_run(names, nodes, specs, location.line, self.file_number(location.path))
+        self.cards += len(names)
 
     def spec(self, kind: DeviceType | None, master: str, pins: int, parameters: Mapping[str, str]) -> int:
         """Number of what a card says besides its name and nodes."""
@@ -405,12 +344,12 @@ class Assembly:
         keys = {name: name for name in self._global_nets} | dict.fromkeys(GROUND_NAMES, GROUND_KEY)
         subcircuits: dict[tuple[str, ...], Subcircuit] = {}
         for key, body in self._definitions:
-            self._keep(subcircuits, key, self._closed(body, keys))
+            self._keep(subcircuits, key, body.closed(keys, self._specs, self._files))
         return Netlist(
             name=self.name,
             path=self.path,
             dialect=self.dialect,
-            main=self._closed(self.main, keys),
+            main=self.main.closed(keys, self._specs, self._files),
             subcircuits=subcircuits,
             specs=self._specs,
             global_nets=tuple(self._global_nets.values()),
@@ -432,78 +371,10 @@ class Assembly:
         if earlier is definition:
             return
         again = f"{definition.location}: subcircuit {definition.name} is defined again"
-        if _same(earlier, definition):
+        if is_same(earlier, definition):
             self.warn(f"{again}, just as at {earlier.location}")
             return
         kept, which = (definition, "last") if self.last_counts else (earlier, "first")
         subcircuits[key] = kept
         spelling = "" if earlier.name == definition.name else f" (as {earlier.name})"
         self.warn(f"{again}, unlike at {earlier.location}{spelling}; the {which} one counts")
-
-    def _closed(self, body: OpenBody, global_keys: Mapping[str, str]) -> Subcircuit:
-        """The finished record of a body, whose columns are given away."""
-        vocabulary, node = body.nodes, np.array(body.node, np.int32)
-        if body.connected:
-            node = _joined(body, node)
-        labels = NameList.of(vocabulary.labels)
-        port_nodes = tuple(vocabulary[port] for port in body.ports)
-        port_count = max(port_nodes, default=-1) + 1
-        numbers = {vocabulary[name]: key for name, key in global_keys.items() if name in vocabulary}
-        table = CardTable(
-            names=NameList(bytes(body.names)),
-            spec=np.array(body.spec, np.int32),
-            node=node,
-            line=np.array(body.line, np.int32),
-            file=np.array(body.file, np.int32),
-            node_names=labels,
-            specs=self._specs,
-            files=self._files,
-        )
-        body.nodes = Vocabulary(self.fold)
-        body.names, body.spec, body.node = bytearray(), array("i"), array("i")
-        body.line, body.file = array("i"), array("i")
-        return Subcircuit(
-            name=body.name,
-            ports=body.ports,
-            defaults=body.defaults,
-            location=body.location,
-            scope=body.scope,
-            parameters=body.parameters,
-            functions=body.functions,
-            models=body.models,
-            nodes=labels,
-            port_nodes=port_nodes,
-            global_nodes={number: key for number, key in numbers.items() if number >= port_count},
-            cards=table,
-        )
-
-
-def _joined(body: OpenBody, node: IntArray) -> IntArray:
-    """Node numbers of all cards after `.connect`: connected names take the lowest number among them."""
-    pairs = [(body.nodes[first], body.nodes[second]) for first, second in body.connected]
-    lowest = list(range(len(body.nodes.labels)))
-
-    def root(number: int) -> int:
-        while lowest[number] != number:
-            lowest[number] = lowest[lowest[number]]
-            number = lowest[number]
-        return number
-
-    for first, second in pairs:
-        one, other = sorted((root(first), root(second)))
-        lowest[other] = one
-    roots = np.array([root(number) for number in range(len(lowest))], np.int32)
-    joined: IntArray = roots[node]
-    return joined
-
-
-def _same(one: Subcircuit, other: Subcircuit) -> bool:
-    """Whether two definitions say the same."""
-    return (
-        (one.ports, one.defaults, one.parameters, one.functions, one.models)
-        == (other.ports, other.defaults, other.parameters, other.functions, other.models)
-        and one.nodes == other.nodes
-        and one.cards.names == other.cards.names
-        and np.array_equal(one.cards.spec, other.cards.spec)
-        and np.array_equal(one.cards.node, other.cards.node)
-    )

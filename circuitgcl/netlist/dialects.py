@@ -45,8 +45,9 @@ class Dialect:
 
 
 # A `$` opens a comment where a blank or comma stands before it, but not where data follow: `$SUB=gnd!`,
-# `$[model]`, a path `$PDK_ROOT/x`, or the net names `$N_0001` and `$G_GND` of schematic capture programs. Simulators cut at every
-# `//`; here a blank must stand before it, for the sake of paths and of extracted names that hold a `//`.
+# `$[model]`, a path `$PDK_ROOT/x`, or the net names `$N_0001` and `$G_GND` of schematic capture programs.
+# Simulators cut at every `//`; here a blank must stand before it, for the sake of paths and of extracted
+# names that hold a `//`.
 # Every alternative begins with a character, not with a look behind: that makes searches ten times faster.
 _DOLLAR = r"\$(?<![^\s,]\$)(?!\[|\w+\s*=|[NG]_\w|\w+/|\{\w+\})"
 _SLASHES = r"/(?<!\S/)/"

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.errors import NetlistError
-from circuitgcl.netlist.assembly import GROUND_KEY, GROUND_NAMES
 from circuitgcl.netlist.device_typing import terminal_order
 from circuitgcl.netlist.expressions import ExpressionError, Scope, mentioned_names
 from circuitgcl.netlist.faults import Faults
 from circuitgcl.netlist.hierarchy import Device, Hierarchy, undefined
 from circuitgcl.netlist.names import NameList
 from circuitgcl.netlist.records import (
+    GROUND_KEY,
+    GROUND_NAMES,
     CardTable,
     Definition,
     IntArray,

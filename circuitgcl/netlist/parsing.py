@@ -235,7 +235,7 @@ class Parser:
         self.assembly.end_condition(location)
 
     def _commented_top(self, rest: str, location: SourceLocation) -> None:
-        """The top cell of an xschem netlist: its cards stand outside every definition, its ports are named."""
+        """The top cell of an xschem netlist, whose cards stand outside every definition."""
         words = rest.split()
         if words:
             self.assembly.name_top(words[0], words[1:], location)

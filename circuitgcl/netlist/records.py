@@ -17,7 +17,11 @@ from circuitgcl.schema import DeviceType
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
 
+Function = tuple[tuple[str, ...], str]  # argument names, body
+
 HIERARCHY_SEPARATOR = "/"
+GROUND_KEY = "0"
+GROUND_NAMES = ("0", "gnd")  # both are the reference node wherever they are no port
 MISSING_FILE_KINDS = ("missing .include ", "missing .lib ")  # how skipped cards of missing files begin
 
 
@@ -128,7 +132,7 @@ class Subcircuit:
     location: SourceLocation
     scope: tuple[str, ...]  # folded names of the enclosing definitions, outermost first
     parameters: Mapping[str, str]  # local .param
-    functions: Mapping[str, tuple[tuple[str, ...], str]]  # .func: arguments, body
+    functions: Mapping[str, Function]  # .func
     models: Mapping[str, DeviceType]  # folded .model name -> type
     nodes: NameList  # distinct ports first, then by first appearance
     port_nodes: tuple[int, ...]  # node of every port
