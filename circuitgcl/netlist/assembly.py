@@ -109,6 +109,10 @@ class Assembly:
         place = error.location or SourceLocation(self.path, 0)
         self.skip(f"error: {str(error).removeprefix(f'{place}: ')}", place)
 
+    def fail_encrypted(self, location: SourceLocation) -> None:
+        """Report a part of a file that nobody can read."""
+        self.fail(NetlistError("this section is encrypted and cannot be read", location=location))
+
     # definitions
 
     def open_subcircuit(
@@ -167,11 +171,17 @@ class Assembly:
         return self.depth, len(self.conditions)
 
     def close_to(self, mark: tuple[int, int]) -> None:
-        """Close what a file left open."""
+        """Close what a file left open.
+
+        Raises:
+            NetlistError: a definition without an end, when strict.
+        """
         depth, conditions = mark
         if self.depth > depth:
-            self.warn(f"{self.body.location}: subcircuit {self.body.name} has no .ends")
+            unclosed = self.body
             del self.open[depth + 1 :]
+            fault = f"subcircuit {unclosed.name} has no .ends; all that follows was taken as its body"
+            self.fail(NetlistError(fault, location=unclosed.location))
         if len(self.conditions) > conditions:
             self.warn(f"{self.path}: an .if has no .endif")
             self.conditions.end_to(conditions)

@@ -41,6 +41,7 @@ class Device:
 
 
 Target = Subcircuit | Device | None
+_WITHOUT_MODEL = {kind: Device(kind) for kind in DeviceType}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +107,8 @@ def resolve_masters(netlist: Netlist, definition: Subcircuit) -> dict[int, Targe
 
 
 def _target(netlist: Netlist, definition: Subcircuit, spec: CardSpec) -> Target:
+    if spec.kind is not None and not spec.master:
+        return _WITHOUT_MODEL[spec.kind]
     told = model_type(netlist, definition, spec.master)
     if spec.kind is not None:
         return Device(spec.kind if told is None else told)

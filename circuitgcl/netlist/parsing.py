@@ -11,6 +11,7 @@ from circuitgcl.netlist.assembly import Assembly
 from circuitgcl.netlist.card_runs import RunReader, Shape
 from circuitgcl.netlist.dialects import Dialect
 from circuitgcl.netlist.elements import add_element, without_parentheses
+from circuitgcl.netlist.encryption import readable_parts
 from circuitgcl.netlist.lexing import (
     LogicalLine,
     Statements,
@@ -55,6 +56,12 @@ class Parser:
         Raises:
             NetlistError: a malformed card, at its line.
         """
+        for part in readable_parts(statements, self.dialect, self._fail_encrypted):
+            if self._part(part, title_line):
+                break
+
+    def _part(self, statements: Statements, title_line: int) -> bool:
+        """Parse statements until the file ends; whether a statement ended it."""
         self.runs = RunReader(self.assembly, self.path, statements.text, statements.stop)
         for line in statements:
             text, location = line.text, SourceLocation(self.path, line.line)
@@ -65,12 +72,17 @@ class Parser:
                     self.skip_until = ()
             elif text[0] in ".*":
                 if self._tried(self._directive, text, location):
-                    self._rest_of_file(statements)
-                    break
+                    self._rest_of_file(text.split(None, 1)[0].lower(), statements)
+                    return True
             elif not self.assembly.is_skipping:
+                self.shape = None
                 self._tried(self._element, text, location)
                 if self.shape is not None:
                     self._run(statements)
+        return False
+
+    def _fail_encrypted(self, line: int) -> None:
+        self.assembly.fail_encrypted(SourceLocation(self.path, line))
 
     def _tried(
         self, handle: Callable[[str, SourceLocation], bool | None], text: str, location: SourceLocation
@@ -78,10 +90,14 @@ class Parser:
         """Handle a statement; one that cannot be read is an error or, when lenient, listed."""
         try:
             return bool(handle(text, location))
-        except UnbalancedQuoteError as error:
-            self.assembly.fail(NetlistError(str(error), location=location))
-        except NetlistError as error:
-            self.assembly.fail(error)
+        except (NetlistError, UnbalancedQuoteError) as error:
+            if self.protected:
+                self.protected, self.skip_until = False, (".unprotect", ".unprot")
+                self.assembly.fail_encrypted(location)
+            elif isinstance(error, NetlistError):
+                self.assembly.fail(error)
+            else:
+                self.assembly.fail(NetlistError(str(error), location=location))
         return False
 
     def _run(self, statements: Statements) -> None:
@@ -95,26 +111,16 @@ class Parser:
                 return
             statements.skip_to(position, line)
 
-    def _rest_of_file(self, statements: Statements) -> None:
-        """List what follows the end of a file."""
+    def _rest_of_file(self, end: str, statements: Statements) -> None:
+        """List what follows the statement that ends a file."""
         following = next(iter(islice(statements, 1)), None)
         if following is not None:
-            self.assembly.skip("text after .end", SourceLocation(self.path, following.line))
+            self.assembly.skip(f"text after {end}", SourceLocation(self.path, following.line))
 
     def _element(self, text: str, location: SourceLocation) -> None:
-        self.shape = None
-        try:
-            self.shape = self.runs.add(text, location)
-            if self.shape is None:
-                add_element(self.assembly, text, location)
-        except NetlistError:
-            if not self.protected:
-                raise
-            self.skip_until = (".unprotect", ".unprot")
-            self.protected = False
-            raise NetlistError(
-                "this protected section is encrypted and cannot be read", location=location
-            ) from None
+        self.shape = self.runs.add(text, location)
+        if self.shape is None:
+            add_element(self.assembly, text, location)
 
     def _directive(self, text: str, location: SourceLocation) -> bool:
         """Handle a dot card; true when it ends the file."""

@@ -120,6 +120,9 @@ class DrawnSizes(NamedTuple):
     value: float  # ohm, farad or henry
 
 
+_VALUE_ONLY = DrawnSizes(math.nan, math.nan, 1.0, 1.0, math.nan, math.nan, math.nan)
+
+
 def drawn_sizes(
     kind: DeviceType, given: Mapping[str, float], *, scale: float = 1.0, model: str = ""
 ) -> tuple[DrawnSizes, bool]:
@@ -132,6 +135,8 @@ def drawn_sizes(
         model: its model, which may carry sizes in its name or decide the fin pitch.
     """
     names, named = SIZE_NAMES[kind], sizes_in_name(model)
+    if not named and len(given) == 1 and (only := first_given(given, names.value)) == only:
+        return _VALUE_ONLY._replace(value=only), False  # most resistors and capacitors
     length = first_given(given, names.length)
     area = _total(given, names.summed_area, names.area)
     perimeter = _total(given, names.summed_perimeter, names.perimeter)
@@ -161,7 +166,10 @@ def _unit(scale: float, length: float) -> float:
 
 def first_given(given: Mapping[str, float], names: tuple[str, ...], otherwise: float = math.nan) -> float:
     """Value of the first of some names that a card gives."""
-    return next((given[name] for name in names if name in given), otherwise)
+    for name in names:
+        if name in given:
+            return given[name]
+    return otherwise
 
 
 def _total(given: Mapping[str, float], summed: tuple[str, ...], single: tuple[str, ...]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from circuitgcl.errors import NetlistError, SourceLocation
@@ -11,6 +11,7 @@ from circuitgcl.netlist.assembly import Assembly
 from circuitgcl.netlist.dialects import Dialect
 from circuitgcl.netlist.elements import Element
 from circuitgcl.netlist.elements import copies as copies
+from circuitgcl.netlist.encryption import readable_parts
 from circuitgcl.netlist.lexing import Statements, UnbalancedQuoteError, assignments, split_parameters
 from circuitgcl.netlist.spectre_primitives import (
     ANALYSES,
@@ -58,27 +59,13 @@ class SpectreParser:
         Raises:
             NetlistError: a malformed statement, at its line.
         """
-        for part in self._readable(statements):
+        for part in readable_parts(statements, self.dialect, self._fail_encrypted):
             for number, text in part:
                 self._line(text, SourceLocation(self.path, number), part)
             self.structure.settle(SourceLocation(self.path, part.line))
 
-    def _readable(self, statements: Statements) -> Iterator[Statements]:
-        """The statements outside encrypted parts, which are reported."""
-        text, begin, line = statements.text, statements.position, statements.line
-        if text.find("begin_protected", begin, statements.stop) < 0:
-            yield statements
-            return
-        for encrypted in _ENCRYPTED.finditer(text, begin, statements.stop):
-            yield Statements(text, self.dialect, start=begin, stop=encrypted.start(), line=line)
-            line += text.count("\n", begin, encrypted.start())
-            self._fail_encrypted(SourceLocation(self.path, line))
-            line += encrypted[0].count("\n")
-            begin = encrypted.end()
-        yield Statements(text, self.dialect, start=begin, stop=statements.stop, line=line)
-
-    def _fail_encrypted(self, location: SourceLocation) -> None:
-        self.assembly.fail(NetlistError("this section is encrypted and cannot be read", location=location))
+    def _fail_encrypted(self, line: int) -> None:
+        self.assembly.fail_encrypted(SourceLocation(self.path, line))
 
     def _line(self, text: str, location: SourceLocation, statements: Statements) -> None:
         if self.skip_until:
@@ -111,7 +98,7 @@ class SpectreParser:
     def _fail(self, error: Exception, location: SourceLocation) -> None:
         if self.is_protected:
             self.skip_until = "unprotect"
-            self._fail_encrypted(location)
+            self.assembly.fail_encrypted(location)
         elif isinstance(error, NetlistError):
             self.assembly.fail(error)
         else:
@@ -273,7 +260,6 @@ _HANDLERS: dict[str, _Handler] = {
     "unprotect": SpectreParser._unprotect,
 }
 
-_ENCRYPTED = re.compile(r"^[^\n]*\bbegin_protected\b.*?(?:^[^\n]*\bend_protected\b[^\n]*\n?|\Z)", re.M | re.S)
 _WORD = re.compile(r"#?[A-Za-z_]\w*(?=[\s({]|$)")
 _INSTANCE = re.compile(r"([^\s()={}]+)\s*\(([^()={}]*)\)\s*([^\s()={}]+)(?:\s+(.*)|$)", re.S)
 _FUNCTION = re.compile(
