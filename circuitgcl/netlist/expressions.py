@@ -43,6 +43,8 @@ CALL_STEPS = 100  # ... a call counting as so many instructions, besides those o
 
 SHOWN_CIRCLE = 160  # of the names of parameters that depend on each other, in a message
 
+_NO_KEY = (0, "")
+
 _Definition = tuple[tuple[str, ...], str]  # argument names and body of a user function
 
 
@@ -98,8 +100,10 @@ class Scope:
             ExpressionError: bad syntax, an unknown name, a self-reference, or arithmetic without a real and
                 finite value.
         """
-        value = constant(text)
-        return _evaluated(_Frame(parsed(text), self)) if value is None else value
+        value = self._values.get(text)  # the commonest expression is a name
+        if value is None:
+            value = constant(text)
+        return _evaluated(_Frame(parsed(text), self)) if value is None else float(value)
 
     def knows(self, name: str) -> bool:
         """Whether a parameter of this name is visible."""
@@ -163,7 +167,7 @@ class _Frame:
         self.program = program
         self.scope = scope
         self.parameter = parameter
-        self.key = id(scope), parameter  # tells the parameter from others of its name
+        self.key = (id(scope), parameter) if parameter else _NO_KEY  # tells it from others of its name
         self.is_function = arguments is not None
         self.known = scope._values if arguments is None else arguments  # where names are sought first
         self.at = 0  # next instruction
