@@ -38,6 +38,14 @@ class OnError(StrEnum):
     SKIP = "skip"  # lenient: list it among the skipped ones and go on
 
 
+MAX_MESSAGE = 600  # characters; names in machine-written files can have a hundred thousand
+
+
+def shortened(text: str) -> str:
+    """A text for people, of which a very long one shows its begin and its end."""
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 205]} ... {text[-200:]}"
+
+
 class CircuitGCLError(Exception):
     """Base of all errors a user can cause and mend.
 
@@ -52,10 +60,10 @@ class CircuitGCLError(Exception):
     ) -> None:
         self.location = location
         self.instance_path = instance_path
-        place = str(location) if location else ""
-        if instance_path:
-            place = f"{place} ({instance_path})" if place else instance_path
-        super().__init__(f"{place}: {message}" if place else message)
+        place, path = str(location) if location else "", shortened(instance_path)
+        if path:
+            place = f"{place} ({path})" if place else path
+        super().__init__(f"{place}: {shortened(message)}" if place else shortened(message))
 
 
 class InputError(CircuitGCLError):

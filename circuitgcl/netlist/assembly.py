@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from circuitgcl.errors import NetlistError, OnError, SourceLocation
+from circuitgcl.errors import NetlistError, OnError, SourceLocation, shortened
 from circuitgcl.netlist.bodies import OpenBody, Vocabulary, is_same
 from circuitgcl.netlist.conditions import Conditions, Decide
 from circuitgcl.netlist.device_typing import model_card_type
@@ -367,7 +367,7 @@ class Assembly:
             case_sensitive=self.case_sensitive,
             on_error=self.on_error,
             skipped_cards=tuple(self.skipped_cards),
-            warnings=tuple(self.warnings),
+            warnings=tuple(map(shortened, self.warnings)),
         )
 
     def _keep(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from circuitgcl.errors import NetlistError, OnError, SourceLocation
+from circuitgcl.errors import NetlistError, OnError, SourceLocation, shortened
 from circuitgcl.netlist.records import HIERARCHY_SEPARATOR, CardTable, Netlist, SkippedCard
 
 
@@ -35,7 +35,7 @@ class Faults:
         """
         if not (tolerated or self.is_lenient):
             raise NetlistError(text, location=location, instance_path=HIERARCHY_SEPARATOR.join(path))
-        card = SkippedCard(kind=f"error: {text}", location=location)
+        card = SkippedCard(kind=f"error: {shortened(text)}", location=location)
         if card not in self._listed:
             self._listed.add(card)
             self.skipped_cards.append(card)

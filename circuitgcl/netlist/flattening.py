@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.errors import NetlistError
+from circuitgcl.errors import NetlistError, shortened
 from circuitgcl.netlist.elaboration import Elaboration
 from circuitgcl.netlist.faults import Faults
 from circuitgcl.netlist.hierarchy import MAX_DEVICES, choose_top, resolve_hierarchy
@@ -40,6 +40,7 @@ def flatten(netlist: Netlist, top: str | None = None) -> FlatCircuit:
     hierarchy = resolve_hierarchy(netlist, chosen, faults)
     elaboration = Elaboration(netlist, hierarchy, faults)
     elaboration.run()
+    noted = (*netlist.warnings, *warnings, *hierarchy.warnings, *elaboration.warnings())
     definitions = tuple(elaboration.definitions)
     table = elaboration.cards.table()
     _check_terminals(definitions)
@@ -62,7 +63,7 @@ def flatten(netlist: Netlist, top: str | None = None) -> FlatCircuit:
         terminal_net=block.terminal_net,
         global_nets=netlist.global_nets,
         skipped_cards=(*netlist.skipped_cards, *faults.skipped_cards),
-        warnings=(*netlist.warnings, *warnings, *hierarchy.warnings, *elaboration.warnings()),
+        warnings=tuple(map(shortened, noted)),
     )
 
 

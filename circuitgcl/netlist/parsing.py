@@ -75,7 +75,6 @@ class Parser:
                     self._rest_of_file(text.split(None, 1)[0].lower(), statements)
                     return True
             elif not self.assembly.is_skipping:
-                self.shape = None
                 self._tried(self._element, text, location)
                 if self.shape is not None:
                     self._run(statements)
@@ -118,6 +117,7 @@ class Parser:
             self.assembly.skip(f"text after {end}", SourceLocation(self.path, following.line))
 
     def _element(self, text: str, location: SourceLocation) -> None:
+        self.shape = None  # also when the card cannot be read
         self.shape = self.runs.add(text, location)
         if self.shape is None:
             add_element(self.assembly, text, location)

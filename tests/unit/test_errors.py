@@ -30,6 +30,14 @@ def test_a_message_begins_with_its_place(location: SourceLocation | None, path: 
     assert (error.location, error.instance_path) == (location, path)
 
 
+def test_a_very_long_message_shows_its_begin_and_its_end() -> None:
+    name = "M" + "x" * 100_000
+    error = NetlistError(f"{name} has 3 nodes", location=SourceLocation("cell.sp", 42), instance_path=name)
+    assert str(error).startswith("cell.sp:42 (Mxxx")
+    assert str(error).endswith("xxx has 3 nodes")
+    assert len(str(error)) < 1300
+
+
 @pytest.mark.parametrize("kind", [NetlistError, ParasiticsError, ConfigError])
 def test_input_errors_share_a_base(kind: type[CircuitGCLError]) -> None:
     assert issubclass(kind, InputError)

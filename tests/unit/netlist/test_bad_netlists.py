@@ -88,7 +88,8 @@ def test_includes_that_lead_nowhere(write_deck: WriteDeck) -> None:
     for name in ("/nowhere/gone.sp", f"/{'a' * 5000}", "~nobody_of_this_name/x.sp", "$NOBODY/x.sp"):
         netlist = read_netlist(write_deck(f"* t\n.include {name}\nR1 a b 1\n"))
         assert [card.kind for card in netlist.skipped_cards] == [f"missing .include {name}"]
-        assert f"deck.sp:2: included file {name} does not exist; skipped" in netlist.warnings[0]
+        assert f"deck.sp:2: included file {name[:100]}" in netlist.warnings[0]
+        assert netlist.warnings[0].endswith(f"{name[-100:]} does not exist; skipped")
     lenient = read_netlist(write_deck("* t\n.include gone.sp\nR1 a b 1\n"), on_error="skip")
     assert lenient.skipped_cards[0].kind == "missing .include gone.sp"
     folder = write_deck("* t\n.include .\n", "folder.sp")

@@ -25,7 +25,13 @@ def test_a_title_line_is_passed_over(read_deck: ReadDeck) -> None:
 
 
 def test_an_element_on_the_first_line_is_kept(read_deck: ReadDeck) -> None:
-    for first in ("M1 d g s b nch", "Mtail d g s b nch w=1u", "X1 a b inv", "R1 a b 1k", ".subckt a b"):
+    for first in (
+        "M1 d g s b nch",
+        "Mtail d g s b nch w=1u",
+        "X1 a b inv",
+        "R1 a b 1k",
+        ".subckt a b\n.ends",
+    ):
         netlist = read_deck(f"{first}\nR2 a b 1k\n.subckt inv a b\n.ends\n")
         assert netlist.skipped_cards == ()
 
@@ -107,9 +113,9 @@ def test_one_ends_may_close_definitions_that_lack_their_own(read_deck: ReadDeck)
     assert len(netlist.warnings) == 1
 
 
-def test_a_missing_ends_is_reported(read_deck: ReadDeck) -> None:
-    netlist = read_deck("* t\n.subckt a x\nR1 x 0 1\n")
-    assert netlist.warnings[0].endswith("deck.sp:2: subcircuit a has no .ends")
+def test_a_missing_ends_is_an_error(read_deck: ReadDeck) -> None:
+    with pytest.raises(NetlistError, match=r"deck\.sp:2: subcircuit a has no \.ends; all that follows was"):
+        read_deck("* t\n.subckt a x\nR1 x 0 1\n")
 
 
 def test_the_first_of_two_definitions_counts(read_deck: ReadDeck) -> None:

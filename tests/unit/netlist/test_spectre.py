@@ -169,9 +169,12 @@ def test_parameters_that_differ_by_case_are_reported() -> None:
 
 
 def test_definitions_nest_and_their_ends_may_be_missing() -> None:
-    netlist = parse("subckt s a\nsubckt t b\nI1 (b) x\nends\nI2 (a) t\n")
+    text = "subckt s a\nsubckt t b\nI1 (b) x\nends\nI2 (a) t\n"
+    netlist = parse(text, OnError.SKIP)
     assert list(netlist.subcircuits) == [("s",), ("s", "t")]
-    assert netlist.warnings == ("t.scs:1: subcircuit s has no .ends",)
+    assert [card.location.line for card in netlist.skipped_cards] == [1]
+    with pytest.raises(NetlistError, match=r"t\.scs:1: subcircuit s has no \.ends"):
+        parse(text)
 
 
 def test_functions_span_lines() -> None:
