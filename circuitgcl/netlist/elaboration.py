@@ -152,6 +152,8 @@ class Elaboration:
         known = self._mentioned.get(id(subcircuit))
         if known is None:
             texts = [*subcircuit.defaults.values(), *subcircuit.parameters.values()]
+            for functions in (subcircuit.functions, self.netlist.main.functions):
+                texts += [body for _, body in functions.values()]  # they see the scope that calls them
             for number in subcircuit.cards.used_specs.tolist():
                 spec = self.netlist.specs[number]
                 texts += [expression for _, expression in spec.parameters]

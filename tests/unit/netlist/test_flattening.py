@@ -368,3 +368,17 @@ def test_skipped_cards_and_warnings_travel_along(flatten_deck: FlattenDeck) -> N
     circuit = flatten_deck("* t\n.tran 1n 1u\nR1 a b 1\n.lib x.lib\n")
     assert [card.kind for card in circuit.skipped_cards] == [".tran", "missing .lib x.lib"]
     assert len(circuit.warnings) == 1
+
+
+def test_a_parameter_that_only_a_function_uses_is_passed(flatten_deck: FlattenDeck) -> None:
+    circuit = flatten_deck(
+        """* t
+        .func width(n) {n*unit}
+        .subckt cell a
+        M1 a a a a nch w='width(2)' l=60n
+        .ends
+        X1 n cell unit=1u
+        X2 n cell unit=2u
+        """
+    )
+    assert circuit.table.width_m[circuit.device_card].tolist() == [2e-6, 4e-6]
