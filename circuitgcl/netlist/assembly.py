@@ -24,6 +24,7 @@ from circuitgcl.netlist.records import (
 from circuitgcl.schema import DeviceType
 
 MAX_NESTED_DEFINITIONS = 64
+MAX_VECTOR_NAMES = 5_000_000  # instances and nodes that ranges stand for, in a whole netlist
 
 
 class Assembly:
@@ -54,6 +55,7 @@ class Assembly:
         self.skipped_cards: list[SkippedCard] = []
         self.warnings: list[str] = []
         self.cards = 0
+        self._vector_names = 0
         self._specs: list[CardSpec] = []
         self._spec_index: dict[tuple[object, ...], int] = {}
         self._files: list[str] = []
@@ -269,7 +271,9 @@ class Assembly:
         """Truth of a condition that global parameters decide, else `None`."""
         names = mentioned_names(expression)
         known = Scope(self.main.parameters, functions=self.main.functions)
-        is_local = any(names & (body.defaults.keys() | body.parameters.keys()) for body in self.open[1:])
+        is_local = any(
+            name in body.defaults or name in body.parameters for body in self.open[1:] for name in names
+        )
         if is_local or not all(known.knows(name) for name in names):
             return None
         return bool(known.evaluate(expression))
@@ -285,6 +289,19 @@ class Assembly:
         return self.conditions.expression
 
     # cards
+
+    def count_vector_names(self, count: int, location: SourceLocation) -> None:
+        """Count the names that the ranges of a card stand for, before they are made.
+
+        Raises:
+            NetlistError: too many in all.
+        """
+        if self._vector_names + count > MAX_VECTOR_NAMES:
+            raise NetlistError(
+                f"vector instances stand for more than {MAX_VECTOR_NAMES:,} instances and nodes",
+                location=location,
+            )
+        self._vector_names += count
 
     def add_device(
         self,

@@ -15,7 +15,7 @@ from itertools import chain, repeat
 
 import numpy as np
 
-from circuitgcl.errors import SourceLocation
+from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
 from circuitgcl.netlist.elements import parse_element
 
@@ -87,11 +87,14 @@ class _Wordings(dict[tuple[str, ...], int]):
     def __init__(self, assembly: Assembly, shape: Shape) -> None:
         super().__init__()
         self.assembly, self.location = assembly, SourceLocation(assembly.path, 0)
+        self.nodes = shape.nodes
         self.head = f"{shape.letter}0 {'n ' * shape.nodes}"
 
     def __missing__(self, words: tuple[str, ...]) -> int:
         element = parse_element(self.head + " ".join(words), self.location)
         assert element is not None, "only letters of elements with nodes have a shape"
+        if len(element.nodes) != self.nodes:  # `X1 a b inv params: w=1u`, `X1 a b inv w =1u`
+            raise NetlistError("the words of this card need a closer look", location=self.location)
         number = self[words] = self.assembly.spec(
             element.kind, element.master, len(element.nodes), element.parameters
         )
@@ -117,18 +120,18 @@ class RunReader:
         """Add one card, if it is a plain one.
 
         Returns:
-            Its shape, or `None` where nothing was added.
-
-        Raises:
-            NetlistError: what the card says cannot be read.
+            Its shape, or `None` where nothing was added: the card is not plain, or cannot be read.
         """
         found = shape_of(text)
         if found is None:
             return None
         shape, words = found
-        wordings = self._wordings_of(shape, location)
         behind = shape.nodes + 1
-        self.assembly.add_card(words[0], words[1:behind], wordings[tuple(words[behind:])], location)
+        try:
+            spec = self._wordings_of(shape, location)[tuple(words[behind:])]
+        except NetlistError:
+            return None
+        self.assembly.add_card(words[0], words[1:behind], spec, location)
         return shape
 
     def may_begin(self, shape: Shape, position: int) -> bool:

@@ -21,6 +21,8 @@ _SOURCE_KEYWORDS = frozenset(
 )
 _MOS_POSITIONAL = ("l", "w", "ad", "as", "pd", "ps")  # HSPICE takes them unnamed, in this order
 _MAX_COPIES = 100_000
+_MAX_DIGITS = 18  # of an index
+_SHOWN = 40  # characters of a bad word in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,7 @@ def add_element(assembly: Assembly, text: str, location: SourceLocation) -> None
         assembly.skip(f"element {text[0].upper()}", location)
         assembly.cards += 1
         return
-    for name, nodes in copies(element, location):
-        if element.kind is None:
-            assembly.add_instance(name, nodes, element.master, element.parameters, location)
-        else:
-            assembly.add_device(name, element.kind, nodes, element.master, element.parameters, location)
+    add_copies(assembly, element, location)
 
 
 def parse_element(text: str, location: SourceLocation) -> Element | None:
@@ -69,7 +67,7 @@ def parse_element(text: str, location: SourceLocation) -> Element | None:
         words = without_parentheses(words)
     if not (letter.isascii() and letter.isalpha()) or not words:
         raise NetlistError(
-            f"{text.split()[0][:40]!r} is neither an element nor a dot card; is this a SPICE netlist?",
+            f"{text.split()[0][:_SHOWN]!r} is neither an element nor a dot card; is this a SPICE netlist?",
             location=location,
         )
     parse = _PARSERS.get(letter)
@@ -101,37 +99,65 @@ def _parameters(text: str) -> Mapping[str, str]:
 _RANGE = re.compile(r"[\[<](\d+):(\d+)[\]>]$")
 
 
-def copies(element: Element, location: SourceLocation) -> list[tuple[str, tuple[str, ...]]]:
-    """Name and nodes of every copy of a card; one named `XI<3:0>` stands for four.
+def add_copies(assembly: Assembly, element: Element, location: SourceLocation) -> None:
+    """Add a card, or all those that one named `XI<3:0>` stands for.
 
     A node with a range of the same length is dealt out, any other node is shared.
+
+    Raises:
+        NetlistError: ranges of different lengths, or too long ones.
     """
-    span = _RANGE.search(element.name)
-    if span is None:
+    for name, nodes in _copies(assembly, element, location):
+        if element.kind is None:
+            assembly.add_instance(name, nodes, element.master, element.parameters, location)
+        else:
+            assembly.add_device(name, element.kind, nodes, element.master, element.parameters, location)
+
+
+def _copies(
+    assembly: Assembly, element: Element, location: SourceLocation
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Name and nodes of every copy of a card."""
+    if _RANGE.search(element.name) is None:
         return [(element.name, element.nodes)]
-    names = _spread(element.name, location)
-    columns = [_spread(node, location) for node in element.nodes]
-    for node, column in zip(element.nodes, columns, strict=True):
-        if len(column) not in (1, len(names)):
+    count = _width(element.name, location)
+    for node in element.nodes:
+        width = _width(node, location)
+        if width not in (1, count):
             raise NetlistError(
-                f"{element.name} stands for {len(names)} instances, its node {node} for {len(column)} nets",
+                f"{element.name} stands for {count} instances, its node {node} for {width} nets",
                 location=location,
             )
-    wide = [column * len(names) if len(column) == 1 else column for column in columns]
-    return [(name, tuple(column[copy] for column in wide)) for copy, name in enumerate(names)]
+    assembly.count_vector_names(count * (1 + len(element.nodes)), location)
+    columns = [_spread(node, count) for node in element.nodes]
+    return [
+        (name, tuple(column[copy] for column in columns))
+        for copy, name in enumerate(_spread(element.name, count))
+    ]
 
 
-def _spread(name: str, location: SourceLocation) -> list[str]:
-    """The names a name with a range stands for, in the order of the range."""
+def _width(name: str, location: SourceLocation) -> int:
+    """How many names a name stands for."""
     span = _RANGE.search(name)
     if span is None:
-        return [name]
+        return 1
+    is_readable = max(len(span[1]), len(span[2])) <= _MAX_DIGITS
+    steps = abs(int(span[1]) - int(span[2])) if is_readable else _MAX_COPIES
+    if steps >= _MAX_COPIES:
+        raise NetlistError(f"{name[:_SHOWN]} stands for more than {_MAX_COPIES:,} names", location=location)
+    return steps + 1
+
+
+def _spread(name: str, count: int) -> list[str]:
+    """The names a name stands for, in the order of its range; where that is a single one, so many times."""
+    span = _RANGE.search(name)
+    if span is None:
+        return [name] * count
     first, last = int(span[1]), int(span[2])
-    if abs(first - last) >= _MAX_COPIES:
-        raise NetlistError(f"{name} stands for more than {_MAX_COPIES:,} names", location=location)
     step = 1 if last >= first else -1
     stem, opening, closing = name[: span.start()], name[span.start()], name[-1]
-    return [f"{stem}{opening}{index}{closing}" for index in range(first, last + step, step)]
+    names = [f"{stem}{opening}{index}{closing}" for index in range(first, last + step, step)]
+    return names if len(names) == count else names * count
 
 
 def _too_few(words: Words, nodes: int, needed: str, location: SourceLocation, hint: str = "") -> NetlistError:

@@ -56,7 +56,7 @@ class NetlistConfig:
 
 
 def read_netlist(
-    path: str | Path, *, dialect: DialectName | str | None = None, on_error: OnError = OnError.RAISE
+    path: str | Path, *, dialect: DialectName | str | None = None, on_error: OnError | str = OnError.RAISE
 ) -> Netlist:
     """Read a netlist and everything it includes.
 
@@ -80,7 +80,7 @@ def read_netlist(
         dialect=rules.name,
         case_sensitive=rules.case_sensitive,
         last_counts=rules.duplicates is Duplicates.LAST,
-        on_error=on_error,
+        on_error=OnError(on_error),
     )
     _Reader(assembly, chosen).read(_Source(path, text), rules)
     if not assembly.cards:

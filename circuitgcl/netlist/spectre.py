@@ -9,8 +9,7 @@ from functools import lru_cache
 from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
 from circuitgcl.netlist.dialects import Dialect
-from circuitgcl.netlist.elements import Element
-from circuitgcl.netlist.elements import copies as copies
+from circuitgcl.netlist.elements import Element, add_copies
 from circuitgcl.netlist.encryption import readable_parts
 from circuitgcl.netlist.lexing import Statements, UnbalancedQuoteError, assignments, split_parameters
 from circuitgcl.netlist.spectre_primitives import (
@@ -126,12 +125,10 @@ class SpectreParser:
             self.assembly.warn(f"{location}: {name} has {stray} where `name=value` belongs; ignored")
         if text is not written:
             name, master, *nodes = (without_escapes(word) for word in (name, master, *nodes))
-        if ":" not in name:
+        if ":" in name:
+            add_copies(self.assembly, Element(None, name, tuple(nodes), master, parameters), location)
+        else:
             self.assembly.add_instance(name, nodes, master, parameters, location)
-            return
-        element = Element(None, name, tuple(nodes), master, parameters)
-        for copy, its_nodes in copies(element, location):
-            self.assembly.add_instance(copy, its_nodes, master, parameters, location)
 
     def _block(self, text: str, location: SourceLocation) -> None:
         """Analyses and changes in braces: `name montecarlo ... { ... }`."""
