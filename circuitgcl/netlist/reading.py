@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from circuitgcl.netlist.dialects import (
     Dialect,
     DialectName,
     Duplicates,
+    Section,
     detect_dialect,
     language_sections,
 )
@@ -29,9 +31,10 @@ MAX_INCLUDE_DEPTH = 32
 MAX_FILES = 10_000
 MAX_TEXT_BYTES = 4 << 30  # a gzip bomb stops here
 _GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_PIECE = 1 << 16  # bytes
 _SUFFIXES = (".gz", ".sp", ".spi", ".spice", ".cir", ".ckt", ".cdl", ".net", ".scs", ".sch")
 _OTHER_KINDS = (
-    (re.compile(r"\s*\*SPEF\b", re.I), "SPEF, an extraction result"),
+    (re.compile(r"(?:\s*//[^\n]*\n)*\s*\*SPEF\b", re.I), "SPEF, an extraction result"),
     (
         re.compile(r"(?:(?:timestamp|version|tech|style|scale|resistclasses|parameters) [^\n]*\n){3}"),
         "a Magic .ext file, an extraction result",
@@ -82,7 +85,7 @@ def read_netlist(
         last_counts=rules.duplicates is Duplicates.LAST,
         on_error=OnError(on_error),
     )
-    _Reader(assembly, chosen).read(_Source(path, text), rules)
+    _Reader(assembly, chosen).read(_Source(path, _Text(text)), rules)
     if not assembly.cards:
         what = (
             "the file holds parameters and models only, no element and no subcircuit"
@@ -143,6 +146,8 @@ def _read_bytes(path: Path, origin: SourceLocation | None) -> bytes:
     try:
         if path.is_char_device() or path.is_block_device():
             raise NetlistError(f"{what} is a device; expected a SPICE netlist", location=place)
+        if origin and path.is_fifo():  # a shell gives a main file so, but here nobody may ever write to it
+            raise NetlistError(f"{what} is a pipe; expected a SPICE netlist", location=place)
         return path.read_bytes()
     except FileNotFoundError:
         raise NetlistError(f"{what} does not exist", location=place) from None
@@ -155,19 +160,21 @@ def _read_bytes(path: Path, origin: SourceLocation | None) -> bytes:
 def _decompressed(data: bytes, here: SourceLocation) -> bytes:
     """Content of all gzip members, which may be followed by zero padding."""
     parts: list[bytes] = []
-    room = MAX_TEXT_BYTES
-    while data.rstrip(b"\x00"):
+    room, position = MAX_TEXT_BYTES, 0
+    while data[position : position + 1].strip(b"\x00") or data[position:].strip(b"\x00"):
         decompressor = zlib.decompressobj(wbits=31)
-        try:
-            parts.append(decompressor.decompress(data, room))
-        except zlib.error as error:
-            raise NetlistError(f"the gzip data is damaged: {error}", location=here) from None
-        room -= len(parts[-1])
-        if decompressor.unconsumed_tail or room <= 0:
-            raise NetlistError(f"unpacks to more than {MAX_TEXT_BYTES >> 20} MiB", location=here)
-        if not decompressor.eof:
-            raise NetlistError("the gzip data is cut short", location=here)
-        data = decompressor.unused_data
+        while not decompressor.eof:
+            piece = data[position : position + _GZIP_PIECE]  # small, lest what follows be copied every time
+            if not piece:
+                raise NetlistError("the gzip data is cut short", location=here)
+            try:
+                parts.append(decompressor.decompress(piece, room))
+            except zlib.error as error:
+                raise NetlistError(f"the gzip data is damaged: {error}", location=here) from None
+            room -= len(parts[-1])
+            if decompressor.unconsumed_tail or room <= 0:
+                raise NetlistError(f"unpacks to more than {MAX_TEXT_BYTES >> 20} MiB", location=here)
+            position += len(piece) - len(decompressor.unused_data)
     return b"".join(parts)
 
 
@@ -184,13 +191,63 @@ class _StatementParser(Protocol):
     def parse(self, statements: Statements, *, title_line: int = 0) -> None: ...
 
 
+class _Text:
+    """The text of a file, with what is found in it once for all its sections."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._parts: dict[Dialect, list[Section]] = {}
+        self._dialects: dict[Dialect, Dialect] = {}
+
+    def parts(self, dialect: Dialect) -> list[Section]:
+        """Its parts by language."""
+        if dialect not in self._parts:
+            self._parts[dialect] = language_sections(self.text, dialect)
+        return self._parts[dialect]
+
+    def dialect(self, around: Dialect) -> Dialect:
+        """Its dialect; where nothing tells, that of the file round it."""
+        if around not in self._dialects:
+            self._dialects[around] = detect_dialect(self.text, otherwise=around)
+        return self._dialects[around]
+
+    @cached_property
+    def library_sections(self) -> dict[str, tuple[str, int, int]]:
+        """Name, begin and end of the content of its library sections, by folded name."""
+        found: dict[str, tuple[str, int, int]] = {}
+        begin = _SECTION_BEGIN.search(self.text)
+        while begin is not None:
+            end = _SECTION_END.search(self.text, begin.end())
+            stop = end.start() if end else len(self.text)
+            found.setdefault(begin[1].casefold(), (begin[1], min(begin.end() + 1, stop), stop))
+            begin = _SECTION_BEGIN.search(self.text, stop) if end else None
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     """A file, or one section of a library file."""
 
     path: Path
-    text: str
+    content: _Text
     section: str | None = None
+
+    def span(self, origin: SourceLocation | None) -> tuple[int, int]:
+        """Begin and end of what is to be read.
+
+        Raises:
+            NetlistError: the library has no such section.
+        """
+        if not self.section:
+            return 0, len(self.content.text)
+        sections = self.content.library_sections
+        if self.section.casefold() not in sections:
+            raise NetlistError(
+                f"library {self.path.name} has no section {self.section}; "
+                f"it has: {', '.join(name for name, _, _ in sections.values()) or 'none'}",
+                location=origin,
+            )
+        return sections[self.section.casefold()][1:]
 
 
 class _Reader:
@@ -199,7 +256,7 @@ class _Reader:
     def __init__(self, assembly: Assembly, dialect: Dialect | None) -> None:
         self.assembly, self.dialect = assembly, dialect
         self.including: list[tuple[Path, str | None]] = []  # resolved, outermost first
-        self.libraries: dict[Path, str] = {}  # texts of files that are asked for section by section
+        self.libraries: dict[Path, _Text] = {}  # files that are asked for section by section
         self.files = 0
 
     def read(self, source: _Source, dialect: Dialect, origin: SourceLocation | None = None) -> None:
@@ -207,7 +264,8 @@ class _Reader:
         self.files += 1
         if self.files > MAX_FILES:
             raise NetlistError(f"more than {MAX_FILES:,} files are included", location=origin)
-        path, text = str(source.path), source.text
+        start, stop = source.span(origin)
+        path, text = str(source.path), source.content.text
 
         def include(name: str, section: str | None, location: SourceLocation) -> None:
             self.include(source.path.parent, name, section, location, dialect)
@@ -216,9 +274,14 @@ class _Reader:
         outer = self.assembly.mark()
         parsers: dict[DialectName, _StatementParser] = {}
         first = text[: len(text) - len(text.lstrip())].count("\n") + 1
-        for rules, statements in self._parts(source, dialect, origin):
+        for rules, begin, end, line in source.content.parts(dialect):
+            low, high = max(begin, start), min(end, stop)
+            if low >= high:
+                continue
             if rules.name not in parsers:
                 parsers[rules.name] = self._parser(rules, path, include)
+            line += text.count("\n", begin, low)
+            statements = Statements(text, rules, start=low, stop=high, line=line)
             parsers[rules.name].parse(statements, title_line=0 if origin else first)
         self.assembly.close_to(outer)
         self.including.pop()
@@ -228,19 +291,6 @@ class _Reader:
     ) -> _StatementParser:
         kind = SpectreParser if rules.name is DialectName.SPECTRE else Parser
         return kind(self.assembly, path, rules, include)
-
-    def _parts(
-        self, source: _Source, dialect: Dialect, origin: SourceLocation | None
-    ) -> Iterator[tuple[Dialect, Statements]]:
-        """Statements of a source by language."""
-        text, start, stop = source.text, 0, len(source.text)
-        if source.section:
-            start, stop = _section(source, origin)
-        for rules, begin, end, line in language_sections(text, dialect):
-            low, high = max(begin, start), min(end, stop)
-            if low < high:
-                line += text.count("\n", begin, low)
-                yield rules, Statements(text, rules, start=low, stop=high, line=line)
 
     def include(
         self, folder: Path, name: str, section: str | None, location: SourceLocation, around: Dialect
@@ -266,26 +316,23 @@ class _Reader:
             raise NetlistError(
                 f"includes are nested deeper than {MAX_INCLUDE_DEPTH} files", location=location
             )
-        text = self.libraries.get(resolved) or read_text(path, location)
+        content = self.libraries.get(resolved) or _Text(read_text(path, location))
         if section:
-            self.libraries[resolved] = text
-        self.read(_Source(path, text, section), self._dialect_of(text, around), location)
-
-    def _dialect_of(self, text: str, around: Dialect) -> Dialect:
-        """Dialect of an included file; where nothing tells, that of the file round it."""
-        if self.dialect is not None and self.dialect.name is not DialectName.SPECTRE:
-            return self.dialect
-        return detect_dialect(text, otherwise=around)
+            self.libraries[resolved] = content
+        dialect = self.dialect
+        if dialect is None or dialect.name is DialectName.SPECTRE:
+            dialect = content.dialect(around)
+        self.read(_Source(path, content, section), dialect, location)
 
     def _found(self, folder: Path, name: str) -> Path | None:
         """Where an included file is: beside the file that names it, or beside the main file."""
-        wanted = Path(os.path.expanduser(os.path.expandvars(name)))  # noqa: PTH111 - leaves an unknown `~user`
-        for place in (folder, Path(self.assembly.path).parent):
-            try:
+        try:
+            wanted = Path(os.path.expanduser(os.path.expandvars(name)))  # noqa: PTH111 - leaves an unknown `~user`
+            for place in (folder, Path(self.assembly.path).parent):
                 if (place / wanted).exists():
                     return place / wanted
-            except (OSError, ValueError):  # a name the file system cannot take
-                return None
+        except (OSError, ValueError):  # a name the file system cannot take
+            return None
         return None
 
 
@@ -295,27 +342,3 @@ _SECTION_BEGIN = re.compile(
     re.I | re.M,
 )
 _SECTION_END = re.compile(r"^[ \t]*(?:\.endl|endsection)\b", re.I | re.M)
-
-
-def _section(source: _Source, origin: SourceLocation | None) -> tuple[int, int]:
-    """Begin and end of the content of a library section.
-
-    Raises:
-        NetlistError: the library has no such section.
-    """
-    known: list[str] = []
-    position = 0
-    while (begin := _SECTION_BEGIN.search(source.text, position)) is not None:
-        end = _SECTION_END.search(source.text, begin.end())
-        stop = end.start() if end else len(source.text)
-        if begin[1].casefold() == str(source.section).casefold():
-            return min(begin.end() + 1, stop), stop
-        known.append(begin[1])
-        position = stop
-        if end is None:
-            break
-    raise NetlistError(
-        f"library {source.path.name} has no section {source.section}; "
-        f"it has: {', '.join(dict.fromkeys(known)) or 'none'}",
-        location=origin,
-    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from circuitgcl.errors import NetlistError
+from circuitgcl.errors import NetlistError, OnError
 from circuitgcl.netlist import FlatCircuit, flatten, read_netlist
 
 WriteDeck = Callable[..., Path]
@@ -77,3 +79,52 @@ def test_a_range_of_one(write_deck: WriteDeck) -> None:
         ("R<1>", ("a<7>", "b<2>")),
         ("R<0>", ("a<7>", "b<3>")),
     ]
+
+
+# files
+
+
+def test_a_missing_section_does_not_count_as_open(write_deck: WriteDeck) -> None:
+    write_deck(".lib tt\n.param a=5k\n.endl\n", "models.sp")
+    deck = "* t\n" + ".lib models.sp ss\n" * 40 + ".lib models.sp tt\nR1 x 0 a\n"
+    circuit = flatten(read_netlist(write_deck(deck), on_error=OnError.SKIP))
+    assert circuit.table.value.tolist() == [5000.0]
+    kinds = {card.kind for card in circuit.skipped_cards if card.kind.startswith("error")}
+    assert kinds == {"error: library models.sp has no section ss; it has: tt"}
+
+
+def test_a_library_of_many_sections(write_deck: WriteDeck) -> None:
+    write_deck("".join(f".lib s{n}\n.param p{n}={n}\n.endl\n" for n in range(3000)), "models.sp")
+    deck = "* t\n" + "".join(f".lib models.sp s{n}\n" for n in range(3000)) + "R1 x 0 p2999\n"
+    begin = time.perf_counter()
+    assert flatten(read_netlist(write_deck(deck))).table.value.tolist() == [2999.0]
+    assert time.perf_counter() - begin < 10
+
+
+def test_strict_and_lenient_by_word(write_deck: WriteDeck) -> None:
+    path = write_deck("* t\nM1 a b c nch\nR1 a b 1\nX1 a gone\n")
+    for read in (read_netlist(path, on_error="skip"), read_netlist(path, on_error=OnError.SKIP)):
+        assert flatten(read).device_count == 2
+    assert message_of(path, "raise") == "deck.sp:2: M1 has 3 nodes; a MOSFET needs 4. Is the bulk missing?"
+
+
+@pytest.mark.parametrize("name", ["~\0", "a\0b", "~/\0", "$HOME/\0"])
+def test_names_that_no_file_can_have(write_deck: WriteDeck, name: str) -> None:
+    path = write_deck(f"* t\n.lib {name} tt\nR1 a b 1\n".encode("utf-16"))
+    assert read_netlist(path).missing_files == (f"missing .lib {name} tt",)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_an_included_pipe_is_not_waited_for(write_deck: WriteDeck) -> None:
+    path = write_deck("* t\n.include pipe.sp\nR1 a b 1\n")
+    os.mkfifo(path.parent / "pipe.sp")
+    assert message_of(path) == "deck.sp:2: included file pipe.sp is a pipe; expected a SPICE netlist"
+
+
+def test_an_archive_of_many_members(write_deck: WriteDeck) -> None:
+    members = b"".join(gzip.compress(f"R{n} a b 1\n".encode()) for n in range(3000))
+    empty = gzip.compress(b"") * 50_000
+    begin = time.perf_counter()
+    path = write_deck(gzip.compress(b"* t\n") + empty + members + bytes(1 << 20))
+    assert flatten(read_netlist(path)).device_count == 3000
+    assert time.perf_counter() - begin < 10
