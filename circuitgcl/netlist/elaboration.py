@@ -23,7 +23,7 @@ from circuitgcl.netlist.records import (
     Netlist,
     Subcircuit,
 )
-from circuitgcl.netlist.sizing import SizedCards, evaluate_parameter
+from circuitgcl.netlist.sizing import VALUE_NAMES, SizedCards, evaluate_parameter
 from circuitgcl.schema import DeviceType
 
 MAX_BODIES = 1_000_000
@@ -157,7 +157,7 @@ class Elaboration:
             for number in subcircuit.cards.used_specs.tolist():
                 spec = self.netlist.specs[number]
                 texts += [expression for _, expression in spec.parameters]
-                texts.append(spec.condition)
+                texts += [spec.condition, spec.master if spec.kind in VALUE_NAMES else ""]
             names = {name for text in texts for name in mentioned_names(text)}
             known = self._mentioned[id(subcircuit)] = frozenset(names - subcircuit.parameters.keys())
         return known

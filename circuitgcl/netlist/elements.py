@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from circuitgcl.errors import NetlistError, SourceLocation
@@ -60,9 +60,13 @@ def parse_element(text: str, location: SourceLocation) -> Element | None:
     Raises:
         NetlistError: too few nodes, or no element at all.
     """
-    letter = text[0].lower()
+    letter, of_model, substrate = text[0].lower(), "", ""
+    if "$" in text:
+        text, of_model, substrate = _without_cdl_data(text)
     head, tail = split_parameters(text)
     words = tokens(head)
+    if of_model:
+        words.append(of_model)
     if letter in "mxqjz" and "(" in head:
         words = without_parentheses(words)
     if not (letter.isascii() and letter.isalpha()) or not words:
@@ -71,7 +75,26 @@ def parse_element(text: str, location: SourceLocation) -> Element | None:
             location=location,
         )
     parse = _PARSERS.get(letter)
-    return None if parse is None else parse(words, _parameters(tail), location)
+    element = None if parse is None else parse(words, _parameters(tail), location)
+    if element is None or not (of_model or substrate):
+        return element
+    nodes = (*element.nodes, substrate) if substrate else element.nodes
+    return replace(element, nodes=nodes, master=_unbracketed(element.master))
+
+
+_CDL_MODEL = re.compile(r"(?<!\S)\$\[[^\]\s]*\]")
+_CDL_SUBSTRATE = re.compile(r"(?<!\S)\$SUB\s*=\s*(\S+)", re.I)
+
+
+def _without_cdl_data(text: str) -> tuple[str, str, str]:
+    """A card without what CDL writes like a comment, its `$[model]`, and its node in `$SUB=node`."""
+    model = _CDL_MODEL.search(text)
+    if model:
+        text = text[: model.start()] + text[model.end() :]
+    substrate = _CDL_SUBSTRATE.search(text) if text[0] not in "xX" else None  # theirs are all ports
+    if substrate:
+        text = text[: substrate.start()] + text[substrate.end() :]
+    return text, model[0] if model else "", substrate[1] if substrate else ""
 
 
 def without_parentheses(words: Words) -> Words:
@@ -212,12 +235,11 @@ def _passive(words: Words, parameters: Mapping[str, str], location: SourceLocati
         return _instance(words, parameters, location)
     if len(rest) > 1 and all(_is_name(word) for word in rest[:2]):  # a bulk node before the model
         nodes, rest = [*nodes, rest[0]], rest[1:]
+    has_own_model = any(word.startswith("$[") for word in rest)  # CDL: `$[model]`
     for word in rest:
-        if _is_value(word):
+        if _is_value(word) or (has_own_model and _is_name(word)):
             values.setdefault(letter, word)
-        elif word.startswith("$["):  # CDL: `$[model]`
-            model = word[2:].rstrip("]")
-        elif not model and not word.startswith("$"):
+        elif not model and (word.startswith("$[") or not word.startswith("$")):
             model = word
     return Element(LETTER_TYPES[letter], words[0], tuple(nodes), model, values)
 
@@ -229,7 +251,7 @@ def _diode(words: Words, parameters: Mapping[str, str], location: SourceLocation
     if len(rest) > 1 and all(_is_name(word) for word in rest[:2]) and rest[1].lower() != "off":
         nodes, rest = [*nodes, rest[0]], rest[1:]  # a substrate node before the model
     model = rest[0] if rest else ""
-    return Element(DeviceType.DIODE, words[0], tuple(nodes), _unbracketed(model), parameters)
+    return Element(DeviceType.DIODE, words[0], tuple(nodes), model, parameters)
 
 
 def _jfet(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:

@@ -20,7 +20,7 @@ from circuitgcl.netlist.device_typing import (
     process_device_type,
 )
 from circuitgcl.netlist.faults import Faults
-from circuitgcl.netlist.records import HIERARCHY_SEPARATOR, CardSpec, Netlist, Subcircuit
+from circuitgcl.netlist.records import CardSpec, Netlist, Subcircuit
 from circuitgcl.netlist.spectre_primitives import SPECTRE_PRIMITIVES
 from circuitgcl.schema import DeviceType
 
@@ -213,7 +213,13 @@ def resolve_hierarchy(netlist: Netlist, top: Subcircuit, faults: Faults) -> Hier
             else:
                 above = current.definition.cards
                 first = above.first_with(spec)
-                _check_descent(above.location(first), target, stack)
+                circle = _circle(target, stack)
+                if circle:
+                    faults.report(circle, above.location(first), current.path)
+                    hierarchy.targets[id(current.definition)][spec] = Device(DeviceType.OTHER)
+                    current.devices += copies
+                    continue
+                _check_depth(stack)
                 stack.append(visit(target, (*current.path, above.names[first]), copies))
                 break
         else:
@@ -287,21 +293,22 @@ def undefined(netlist: Netlist, spec: CardSpec) -> str:
     return f" instantiates subcircuit {spec.master!r}, which is not defined. {hint}"
 
 
-def _check_descent(location: SourceLocation, target: Subcircuit, stack: list[_Visit]) -> None:
-    path = HIERARCHY_SEPARATOR.join(stack[-1].path)
+def _circle(target: Subcircuit, stack: list[_Visit]) -> str:
+    """How a definition on the way down is met again, or an empty text."""
     names = [visit.definition.name for visit in stack]
     for level, visit in enumerate(stack):
         if visit.definition is target:
             circle = " > ".join(_shortened([*names[level:], target.name]))
-            raise NetlistError(
-                f"subcircuit {target.name} contains itself: {circle}",
-                location=location,
-                instance_path=path,
-            )
+            return f"subcircuit {target.name} contains itself: {circle}"
+    return ""
+
+
+def _check_depth(stack: list[_Visit]) -> None:
     if len(stack) > MAX_DEPTH:
+        top = stack[0].definition
         raise NetlistError(
-            f"{names[0]} is nested deeper than {MAX_DEPTH} levels; choose a lower cell with --top",
-            location=stack[0].definition.location,
+            f"{top.name} is nested deeper than {MAX_DEPTH} levels; choose a lower cell with --top",
+            location=top.location,
         )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from circuitgcl.netlist.expressions import ExpressionError, Scope, SimulationOnlyError, constant
 from circuitgcl.netlist.faults import Faults
-from circuitgcl.netlist.hierarchy import Device
+from circuitgcl.netlist.hierarchy import Device, model_type
 from circuitgcl.netlist.records import (
     CardSpec,
     DeviceTable,
@@ -17,6 +18,9 @@ from circuitgcl.netlist.records import (
 )
 from circuitgcl.netlist.size_names import ALL_SIZE_NAMES, DrawnSizes, drawn_sizes
 from circuitgcl.schema import DeviceType
+
+VALUE_NAMES = {DeviceType.RESISTOR: "r", DeviceType.CAPACITOR: "c", DeviceType.INDUCTOR: "l"}
+"""Parameter that holds the value of a two-terminal card."""
 
 
 def evaluate_parameter(expression: str, scope: Scope, parameters: Mapping[str, str]) -> float:
@@ -52,19 +56,19 @@ class SizedCards:
     def __init__(self, netlist: Netlist, faults: Faults) -> None:
         self.netlist, self.faults = netlist, faults
         self._global_scope = Scope(netlist.main.parameters, functions=netlist.main.functions)
-        self._micrometre_cards = 0  # cards that gave W and L in micrometres without saying so
+        self._micrometre_cards = 0  # cards that gave lengths in micrometres without saying so
         self._columns: list[tuple[DeviceType, int, int, float]] = []  # type, model, pins, multiplier
         self._numbers: list[DrawnSizes] = []
         self._model_index: dict[str, int] = {}
-        self._constant_rows: dict[tuple[int, DeviceType, float], int] = {}
+        self._constant_rows: dict[tuple[int, str, DeviceType, float], int] = {}
 
     def warnings(self) -> list[str]:
         """What had to be assumed."""
         if not self._micrometre_cards:
             return []
         return [
-            f"{self.netlist.path}: {self._micrometre_cards} device cards give W and L in "
-            "micrometres without a suffix; scaled by 1e-6"
+            f"{self.netlist.path}: {self._micrometre_cards} device cards give lengths of 1 mm or more; "
+            "taken to be in micrometres and scaled by 1e-6"
         ]
 
     def add(
@@ -89,11 +93,11 @@ class SizedCards:
         Raises:
             NetlistError: a parameter cannot be evaluated.
         """
-        key = number, device.kind, multiplier
+        spec = self._with_value(self.netlist.specs[number], body, scope)
+        key = number, spec.master, device.kind, multiplier
         row = self._constant_rows.get(key)
         if row is not None:
             return row
-        spec = self.netlist.specs[number]
         given, is_constant = self._given(number, spec, device, body, scope, path)
         sizes, in_finer_unit = drawn_sizes(device.kind, given, scale=self.netlist.scale, model=spec.master)
         if in_finer_unit:
@@ -105,6 +109,19 @@ class SizedCards:
         if is_constant:
             self._constant_rows[key] = row
         return row
+
+    def _with_value(self, spec: CardSpec, body: Subcircuit, scope: Scope) -> CardSpec:
+        """A spec in which a parameter's name that stands in the place of a model is the value.
+
+        `R1 a b rload` means either; simulators take it for a value where there is no such model.
+        """
+        value = VALUE_NAMES.get(spec.kind) if spec.kind is not None else None
+        if value is None or not spec.master or any(name == value for name, _ in spec.parameters):
+            return spec
+        is_model = model_type(self.netlist, body, spec.master) is not None
+        if is_model or not scope.knows(spec.master.lower()):
+            return spec
+        return replace(spec, master="", parameters=(*spec.parameters, (value, spec.master)))
 
     def _given(
         self,

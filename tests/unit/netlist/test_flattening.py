@@ -278,7 +278,7 @@ def test_process_kit_instances_are_devices(flatten_deck: FlattenDeck) -> None:
     assert table.length_m.tolist() == pytest.approx([0.15e-6, 5e-6])
     assert table.area_m2[0] == pytest.approx(0.29e-12)
     assert (table.fingers[0], table.multiplier[0]) == (2.0, 3.0)
-    assert "2 device cards give W and L in micrometres without a suffix" in circuit.warnings[-1]
+    assert "2 device cards give lengths of 1 mm or more; taken to be in micrometres" in circuit.warnings[-1]
 
 
 def test_a_process_kit_cell_of_its_own_name_is_the_device(flatten_deck: FlattenDeck) -> None:
