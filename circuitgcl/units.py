@@ -28,7 +28,7 @@ SCALE_BY_SUFFIX: dict[str, float] = {
 }
 
 NUMBER_PATTERN = (
-    r"(?P<mantissa>[0-9]+\.?[0-9]*|\.[0-9]+)(?P<exponent>[eEdD][+-]?[0-9]{1,5})?"
+    r"(?P<mantissa>[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?P<exponent>[eEdD][+-]?[0-9]{1,5})?"
     r"(?P<suffix>[mM](?:[eE][gG]|[iI][lL])|[tTgGxXkKmMuU\u00b5\u03bc\u039cnNpPfFaA])?"
     r"(?P<unit>[A-Za-z\u03a9\u2126]*)"
 )

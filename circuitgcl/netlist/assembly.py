@@ -24,6 +24,7 @@ from circuitgcl.netlist.records import (
 from circuitgcl.schema import DeviceType
 
 MAX_NESTED_DEFINITIONS = 64
+_LONG_EXPRESSION = 1000  # characters
 MAX_VECTOR_NAMES = 5_000_000  # instances and nodes that ranges stand for, in a whole netlist
 
 
@@ -192,6 +193,9 @@ class Assembly:
         """Define a parameter of the innermost definition; inside an `.if`, where its condition holds."""
         condition, known = self.condition, self.body.parameters.get(name)
         if condition and known is not None:
+            if len(known) > _LONG_EXPRESSION:  # would be copied into the next one, and so on
+                earlier = f"{name}#{len(self.body.parameters)}"
+                self.body.parameters[earlier], known = known, earlier
             expression = f"({condition}) ? ({unquoted(expression)}) : ({unquoted(known)})"
         self.body.parameters[name] = expression
 

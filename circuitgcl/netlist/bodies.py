@@ -86,17 +86,17 @@ class OpenBody:
             specs: of the whole netlist.
             files: of the whole netlist.
         """
+        joined = _joined(self)
         vocabulary, node = self.nodes, np.array(self.node, np.int32)
-        if self.connected:
-            node = _joined(self, node)
         labels = NameList.of(vocabulary.labels)
         port_nodes = tuple(vocabulary[port] for port in self.ports)
         port_count = max(port_nodes, default=-1) + 1
-        numbers = {vocabulary[name]: key for name, key in global_keys.items() if name in vocabulary}
+        named = sorted(vocabulary.keys() & global_keys.keys())  # as cheap as the smaller of the two
+        numbers = {int(joined[vocabulary[name]]): global_keys[name] for name in named}
         table = CardTable(
             names=NameList(bytes(self.names)),
             spec=np.array(self.spec, np.int32),
-            node=node,
+            node=joined[node] if self.connected else node,
             line=np.array(self.line, np.int32),
             file=np.array(self.file, np.int32),
             node_names=labels,
@@ -122,8 +122,8 @@ class OpenBody:
         )
 
 
-def _joined(body: OpenBody, node: IntArray) -> IntArray:
-    """Node numbers of all cards after `.connect`: connected names take the lowest number among them."""
+def _joined(body: OpenBody) -> IntArray:
+    """What every node is after `.connect`: of connected ones the first that was named."""
     pairs = [(body.nodes[first], body.nodes[second]) for first, second in body.connected]
     lowest = list(range(len(body.nodes.labels)))
 
@@ -136,9 +136,7 @@ def _joined(body: OpenBody, node: IntArray) -> IntArray:
     for first, second in pairs:
         one, other = sorted((root(first), root(second)))
         lowest[other] = one
-    roots = np.array([root(number) for number in range(len(lowest))], np.int32)
-    joined: IntArray = roots[node]
-    return joined
+    return np.array([root(number) for number in lowest] if pairs else lowest, np.int32)
 
 
 def is_same(one: Subcircuit, other: Subcircuit) -> bool:

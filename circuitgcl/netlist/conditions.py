@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from circuitgcl.netlist.expressions import unquoted
+from circuitgcl.netlist.expressions import ExpressionError, unquoted
+
+MAX_CONDITION_LENGTH = 4096
 
 Decide = Callable[[str], bool | None]  # truth of an expression, `None` while it cannot be told
 
@@ -62,6 +64,12 @@ class Conditions:
         decided = decide(expression)
         if decided is None:
             block.branch = unquoted(expression)
+            if len(self.expression) > MAX_CONDITION_LENGTH:  # every card below would carry it
+                block.branch = ""
+                raise ExpressionError(
+                    "with the conditions before and around it, more than "
+                    f"{MAX_CONDITION_LENGTH:,} characters are undecided"
+                )
         block.reads = decided is None or decided
 
     @property

@@ -94,7 +94,7 @@ _PLAIN_POLARITY = (
     (re.compile(r"(?<![a-z])[mx]?p(?![a-z])"), DeviceType.PMOS),
     (re.compile(r"(?<![a-z])[mx]?n(?![a-z])|natfet"), DeviceType.NMOS),
 )
-_VOLTAGE = re.compile(r"\d+[pv]\d+|(?<![a-z])\d+[pv](?![a-z])")
+_VOLTAGE = re.compile(r"(?<!\d)\d++[pv]\d++|(?:(?<![a-z\d])|(?<=[a-z]\d))\d++[pv](?![a-z])")
 
 
 @lru_cache(maxsize=8192)

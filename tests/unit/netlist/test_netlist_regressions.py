@@ -12,6 +12,7 @@ import pytest
 
 from circuitgcl.errors import NetlistError, OnError
 from circuitgcl.netlist import FlatCircuit, flatten, read_netlist
+from circuitgcl.units import plain_number
 
 WriteDeck = Callable[..., Path]
 FlattenDeck = Callable[..., FlatCircuit]
@@ -128,3 +129,62 @@ def test_an_archive_of_many_members(write_deck: WriteDeck) -> None:
     path = write_deck(gzip.compress(b"* t\n") + empty + members + bytes(1 << 20))
     assert flatten(read_netlist(path)).device_count == 3000
     assert time.perf_counter() - begin < 10
+
+
+# names and nets
+
+
+def test_a_net_connected_to_ground_is_ground(flatten_deck: FlattenDeck) -> None:
+    ties = ".connect low 0\n.connect high vdd\n"
+    deck = f"* t\n.global vdd\n.subckt cell a\nR1 a low 1\nR2 a high 1\n{ties}.ends\n"
+    circuit = flatten_deck(deck + "X1 n cell\nR3 n 0 1\nR4 n vdd 1\n")
+    names = circuit.net_names()
+    assert sorted(names) == ["0", "n", "vdd"]
+    assert [names[net] for net in circuit.pin_net.tolist()] == ["n", "0", "n", "vdd"] * 2
+
+
+def test_many_globals_and_many_definitions(write_deck: WriteDeck) -> None:
+    nets = " ".join(f"g{number}" for number in range(12_000))
+    cells = "".join(f".subckt c{number}\n.ends\n" for number in range(3000))
+    begin = time.perf_counter()
+    assert len(read_netlist(write_deck(f"* t\n.global {nets}\n{cells}R1 g1 g2 1\n")).global_nets) == 12_000
+    assert time.perf_counter() - begin < 3
+
+
+@pytest.mark.parametrize("model", ["n" + "1" * 100_000, "1" * 100_000, "1p" * 50_000, "_w1" * 30_000])
+def test_long_names_of_models(flatten_deck: FlattenDeck, model: str) -> None:
+    begin = time.perf_counter()
+    assert flatten_deck(f"* t\nM1 d g s b {model} w=1u l=1u\n").device_count == 1
+    assert time.perf_counter() - begin < 3
+
+
+@pytest.mark.parametrize("number", ["1" * 100_000, f"{'1' * 50_000}.{'1' * 50_000}", "1e" + "1" * 50_000])
+def test_long_numbers(number: str) -> None:
+    begin = time.perf_counter()
+    assert plain_number(number + "!") is None
+    assert time.perf_counter() - begin < 1
+
+
+# conditions
+
+
+def test_conditions_that_are_carried_too_far(write_deck: WriteDeck) -> None:
+    branches = "".join(f".elseif (p=={number})\nR{number} a b {number}\n" for number in range(4000))
+    path = write_deck(
+        f"* t\n.subckt cell a b p=1\n.if (p==-1)\nR a b 1\n{branches}.endif\n.ends\nX1 a b cell p=7\n"
+    )
+    begin = time.perf_counter()
+    assert message_of(path).startswith("deck.sp:")
+    assert message_of(path).endswith("more than 4,096 characters are undecided")
+    circuit = flatten(read_netlist(path, on_error=OnError.SKIP))
+    assert circuit.device_names() == ["X1/R7"]
+    assert time.perf_counter() - begin < 10
+
+
+def test_a_parameter_under_many_conditions(write_deck: WriteDeck) -> None:
+    choices = "".join(f".if (p=={number})\n.param r={number}k\n.endif\n" for number in range(3000))
+    cell = f".subckt cell a b p=1\n.param r=1\n{choices}R1 a b r\n.ends\n"
+    path = write_deck(f"* t\n{cell}X1 a b cell p=7\nX2 a b cell p=-1\n")
+    begin = time.perf_counter()
+    assert flatten(read_netlist(path)).table.value.tolist() == [7000.0, 1.0]
+    assert time.perf_counter() - begin < 5
