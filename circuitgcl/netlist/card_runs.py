@@ -25,7 +25,7 @@ LONGEST_RUN = 1 << 21  # characters taken at once, so that memory stays flat
 _NO_WORD = r"""'"{}()$;\\=,"""  # characters that need a closer look
 _WORD = rf"[^\s{_NO_WORD}]+"
 _SPECIAL = re.compile(r"""['"{}()$;\\,]""")
-_RANGE = re.compile(r"[<\[]\d+:\d+[>\]]")  # a card with one may stand for several
+_COLON = re.compile(r"(?i:params?)\s*:|[<\[]\d+:\d+[>\]]")  # a keyword, or a range that makes several cards
 _NEXT_STATEMENT = re.compile(r"(?:[ \t]*+(?:\*[^\n]*+)?\n)*+[ \t]*+")  # over blank and comment lines
 _NODES = {"m": 4, "r": 2, "c": 2, "l": 2, "d": 2}
 
@@ -47,7 +47,7 @@ class Shape:
 
 def shape_of(text: str) -> tuple[Shape, list[str]] | None:
     """Shape and words of a plain card, or `None` for one that needs a closer look."""
-    if _SPECIAL.search(text) or "//" in text or (":" in text and _RANGE.search(text)):
+    if _SPECIAL.search(text) or "//" in text or (":" in text and _COLON.search(text)):
         return None
     words = text.split()
     before = len(words) - text.count("=")
@@ -160,7 +160,7 @@ class RunReader:
             end = self.text.rfind("\n", position, end - 1) + 1  # the last card goes on behind the run
         run = self.text[position:end]
         lines = run.count("\n")
-        if lines < SHORTEST_RUN or "//" in run or (":" in run and _RANGE.search(run)):
+        if lines < SHORTEST_RUN or "//" in run or (":" in run and _COLON.search(run)):
             return position, line
         self._add(shape, run.split(), SourceLocation(self.path, line))
         return end, line + lines

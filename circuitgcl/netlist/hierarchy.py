@@ -123,7 +123,7 @@ def _target(netlist: Netlist, definition: Subcircuit, spec: CardSpec) -> Target:
         told = process_device_type(spec.master, spec.pins)
         return found if told is None else Device(told)
     names = (*found.defaults, *found.parameters)
-    told = is_process_device(found.name, len(found.ports), names, _summary(found))
+    told = is_process_device(found.name, len(found.ports), names, _summary(netlist, found))
     return found if told is None else Device(told, found)
 
 
@@ -139,14 +139,19 @@ def model_type(netlist: Netlist, definition: Subcircuit, model: str) -> DeviceTy
     return netlist.main.models.get(folded)
 
 
-def _summary(definition: Subcircuit) -> BodySummary:
+def _summary(netlist: Netlist, definition: Subcircuit) -> BodySummary:
     """What a body holds, for telling devices from cells."""
-    specs = [definition.cards.specs[spec] for spec in definition.cards.spec[:64].tolist()]
-    return BodySummary(
-        devices=tuple((spec.kind, spec.master) for spec in specs if spec.kind is not None),
-        instances=tuple(spec.master for spec in specs if spec.kind is None),
-        models=tuple(definition.models),
-    )
+    devices: list[tuple[DeviceType, str]] = []
+    instances: list[str] = []
+    for number in definition.cards.spec[:64].tolist():
+        spec = netlist.specs[number]
+        # in Spectre, devices of a model are instances too
+        kind = definition.models.get(netlist.fold(spec.master)) if spec.kind is None else spec.kind
+        if kind is None:
+            instances.append(spec.master)
+        else:
+            devices.append((kind, spec.master))
+    return BodySummary(devices=tuple(devices), instances=tuple(instances), models=tuple(definition.models))
 
 
 def _cards_below(netlist: Netlist, root: Subcircuit) -> int:
