@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from circuitgcl.errors import NetlistError
 from circuitgcl.netlist.device_typing import terminal_order
-from circuitgcl.netlist.expressions import ExpressionError, Scope, mentioned_names
+from circuitgcl.netlist.expressions import ExpressionError, Scope, constant, mentioned_names
 from circuitgcl.netlist.faults import Faults
 from circuitgcl.netlist.hierarchy import Device, Hierarchy, undefined
 from circuitgcl.netlist.names import NameList
@@ -23,7 +23,7 @@ from circuitgcl.netlist.records import (
     Netlist,
     Subcircuit,
 )
-from circuitgcl.netlist.sizing import VALUE_NAMES, SizedCards, evaluate_parameter
+from circuitgcl.netlist.sizing import VALUE_NAMES, SizedCards, evaluate_parameter, finite_product
 from circuitgcl.schema import DeviceType
 
 MAX_BODIES = 1_000_000
@@ -64,7 +64,9 @@ class Elaboration:
         self._globals_below: list[tuple[GlobalNet, ...]] = []
         self._by_call: dict[_BodyKey, int] = {}  # values passed by the instance -> definition
         self._by_key: dict[_BodyKey, int] = {}  # all header values -> definition
+        self._known_defaults: dict[int, tuple[dict[str, float], list[str]]] = {}
         self._mentioned: dict[int, frozenset[str]] = {}
+        self._mentioned_by_functions: set[str] | None = None  # by global ones
         self._notes: dict[tuple[int, str], str] = {}
 
     def warnings(self) -> list[str]:
@@ -123,7 +125,7 @@ class Elaboration:
         parameters = dict(self.netlist.specs[spec].parameters)
         for name, expression in parameters.items():
             is_multiplier = name == "m" and "m" not in target.defaults
-            if not is_multiplier and name not in target.defaults and name not in self._free_names(target):
+            if not (is_multiplier or name in target.defaults or self._is_free(name, target)):
                 # cannot change anything: left out, so that copies stay shared
                 if (id(target), name) not in self._notes:
                     cards = body.subcircuit.cards
@@ -135,31 +137,38 @@ class Elaboration:
                 continue
             try:
                 value = evaluate_parameter(expression, body.scope, parameters)
+                if is_multiplier:
+                    multiplier = finite_product(multiplier, value)
+                else:
+                    values[name] = value
             except ExpressionError as error:
                 cards, lacks = body.subcircuit.cards, self.faults.lacks_files
                 self.faults.report_card(
                     cards, cards.first_with(spec), f": {error}", body.path, tolerated=lacks
                 )
-                continue
-            if is_multiplier:
-                multiplier *= value
-            else:
-                values[name] = value
         return values, multiplier
 
-    def _free_names(self, subcircuit: Subcircuit) -> frozenset[str]:
-        """Names a body mentions without defining them."""
+    def _is_free(self, name: str, subcircuit: Subcircuit) -> bool:
+        """Whether a body, or a function it may call, mentions a name that the body does not define."""
+        if self._mentioned_by_functions is None:
+            bodies = (body for _, body in self.netlist.main.functions.values())
+            self._mentioned_by_functions = {known for body in bodies for known in mentioned_names(body)}
+        return name not in subcircuit.parameters and (
+            name in self._mentioned_by_functions or name in self._mentioned_names(subcircuit)
+        )
+
+    def _mentioned_names(self, subcircuit: Subcircuit) -> frozenset[str]:
+        """Names a body mentions."""
         known = self._mentioned.get(id(subcircuit))
         if known is None:
             texts = [*subcircuit.defaults.values(), *subcircuit.parameters.values()]
-            for functions in (subcircuit.functions, self.netlist.main.functions):
-                texts += [body for _, body in functions.values()]  # they see the scope that calls them
+            texts += [body for _, body in subcircuit.functions.values()]  # it sees the scope that calls it
             for number in subcircuit.cards.used_specs.tolist():
                 spec = self.netlist.specs[number]
                 texts += [expression for _, expression in spec.parameters]
                 texts += [spec.condition, spec.master if spec.kind in VALUE_NAMES else ""]
             names = {name for text in texts for name in mentioned_names(text)}
-            known = self._mentioned[id(subcircuit)] = frozenset(names - subcircuit.parameters.keys())
+            known = self._mentioned[id(subcircuit)] = frozenset(names)
         return known
 
     def _open(
@@ -208,15 +217,29 @@ class Elaboration:
         """Parameter scope of a body, and the header values that tell it from others."""
         if subcircuit is self.netlist.main:
             return self._global_scope, {}
-        header = Scope(subcircuit.defaults, passed, subcircuit.functions, self._global_scope)
-        values = dict(passed)
-        for name in subcircuit.defaults:
+        fixed, computed = self._defaults(subcircuit)
+        values = {**fixed, **passed}
+        header = Scope(subcircuit.defaults, values, subcircuit.functions, self._global_scope)
+        telling = {name: value for name, value in passed.items() if fixed.get(name) != value}
+        for name in computed:
+            if name in passed:
+                continue
             try:
-                values[name] = header.lookup(name)
+                telling[name] = values[name] = header.lookup(name)
             except ExpressionError as error:
                 text = f"parameter {name} of subcircuit {subcircuit.name}: {error}"
                 self.faults.report(text, subcircuit.location, path, tolerated=self.faults.lacks_files)
-        return Scope(subcircuit.parameters, values, subcircuit.functions, self._global_scope), values
+        return Scope(subcircuit.parameters, values, subcircuit.functions, self._global_scope), telling
+
+    def _defaults(self, subcircuit: Subcircuit) -> tuple[dict[str, float], list[str]]:
+        """Header parameters that are plain numbers, since there may be hundreds, and names of the others."""
+        known = self._known_defaults.get(id(subcircuit))
+        if known is None:
+            numbers = {name: constant(text) for name, text in subcircuit.defaults.items()}
+            fixed = {name: value for name, value in numbers.items() if value is not None}
+            known = fixed, [name for name in numbers if name not in fixed]
+            self._known_defaults[id(subcircuit)] = known
+        return known
 
     def _close(self, body: _Body) -> None:
         """Number the nets of a body whose children are done, and keep its definition."""
@@ -255,13 +278,14 @@ class Elaboration:
         self, body: _Body, specs: IntArray, pin_offset: NDArray[np.int64], pin_node: IntArray
     ) -> None:
         """Put the nodes of process-kit devices into the order of a SPICE card, in place."""
-        for number, target in body.targets.items():
+        for number, chosen in grouped(specs):
+            target = body.targets[number]
             if not isinstance(target, Device) or target.wrapper is None:
                 continue
             order = terminal_order(target.kind, target.wrapper.ports)
             if order is None or len(order) != self.netlist.specs[number].pins:
                 continue
-            rows = pin_offset[:-1][specs == number][:, None]
+            rows = pin_offset[chosen][:, None]
             pin_node[rows + np.arange(len(order))] = pin_node[rows + np.array(order)]
 
     def _rows(self, body: _Body) -> dict[int, int]:
@@ -320,8 +344,8 @@ class Elaboration:
         cards = body.subcircuit.cards
         counts = np.zeros(len(children), np.int64)
         parts: list[tuple[NDArray[np.int64], IntArray]] = []
-        for spec, child in body.children.items():
-            chosen = np.flatnonzero(cards.spec[children] == spec)
+        for spec, chosen in grouped(cards.spec[children]):
+            child = body.children[spec]
             rows = cards.node_offset[children[chosen]][:, None] + np.arange(self.netlist.specs[spec].pins)
             found = nets.of_node[cards.node[rows]]
             target = body.targets[spec]
@@ -356,6 +380,13 @@ def _by_spec(cards: CardTable, values: Mapping[int, int], otherwise: int = -1) -
     return spread
 
 
+def grouped(values: IntArray) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """The distinct values, ascending, each with the positions that hold it."""
+    order = np.argsort(values, kind="stable")
+    distinct, first = np.unique(values[order], return_index=True)
+    yield from zip(distinct.tolist(), np.split(order, first)[1:], strict=True)
+
+
 def _selected(
     offset: NDArray[np.int64], values: IntArray, rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], IntArray]:
@@ -378,7 +409,7 @@ def _merged_ports(
 ) -> IntArray:
     """Nets at the distinct ports of children whose header repeats port names, [k, distinct ports]."""
     ports = np.array(target.port_nodes)
-    first = np.array([target.port_nodes.index(port) for port in range(target.port_count)])
+    first = np.unique(ports, return_index=True)[1]
     differs = (nets != nets[:, first][:, ports]).any(axis=1)
     if differs.any():
         row = int(np.argmax(differs))

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.errors import NetlistError, shortened
-from circuitgcl.netlist.elaboration import Elaboration
+from circuitgcl.netlist.elaboration import Elaboration, grouped
 from circuitgcl.netlist.faults import Faults
-from circuitgcl.netlist.hierarchy import MAX_DEVICES, choose_top, resolve_hierarchy
+from circuitgcl.netlist.hierarchy import MAX_DEVICES, choose_top, no_device, resolve_hierarchy
 from circuitgcl.netlist.records import Definition, FlatCircuit, IntArray, Netlist
 
 __all__ = ["MAX_DEVICES", "choose_top", "flatten"]
@@ -45,6 +45,8 @@ def flatten(netlist: Netlist, top: str | None = None) -> FlatCircuit:
     table = elaboration.cards.table()
     _check_terminals(definitions)
     block = _composed_top(definitions)
+    if not len(block.device_card):  # none whose condition holds
+        raise no_device(chosen)
     return FlatCircuit(
         name=chosen.name,
         path=netlist.path,
@@ -146,8 +148,7 @@ def _composed(index: int, definition: Definition, blocks: Mapping[int, _Block]) 
         starts[name] = len(first) + _offsets(sizes)
         arrays[name] = np.empty(starts[name][-1], np.int32)
         arrays[name][: len(first)] = first
-    for number, kind in enumerate(kinds.tolist()):
-        chosen = np.flatnonzero(kind_of_child == number)
+    for kind, chosen in grouped(children):
         placed = _placed(blocks[kind], definition, chosen, starts)
         for name in _FIELDS:
             _scatter(arrays[name], starts[name][chosen], placed[name])

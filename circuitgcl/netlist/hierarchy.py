@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from circuitgcl.errors import NetlistError, SourceLocation
+from circuitgcl.errors import NetlistError
 from circuitgcl.netlist.device_typing import (
     BodySummary,
     is_process_device,
@@ -77,17 +75,13 @@ def choose_top(netlist: Netlist, top: str | None = None) -> tuple[Subcircuit, li
     outer = [definition for definition in netlist.subcircuits.values() if not definition.scope]
     if not outer:
         raise NetlistError("the file defines no circuit", location=netlist.main.location)
-    used = {
-        id(target)
-        for definition in netlist.subcircuits.values()
-        for target in resolve_masters(netlist, definition).values()
-        if isinstance(target, Subcircuit)
-    }
+    masters = Masters(netlist)
+    used = {id(child) for definition in netlist.subcircuits.values() for child in masters.below(definition)}
     roots = [definition for definition in outer if id(definition) not in used] or outer
     if len(roots) == 1:
         return roots[0], []
     named = [root for root in roots if root.name.casefold() == netlist.name.casefold()]
-    chosen = named[0] if named else max(roots, key=lambda root: _cards_below(netlist, root))
+    chosen = named[0] if named else max(roots, key=lambda root: _cards_below(masters, root))
     others = [root.name for root in roots if root is not chosen]
     shown = ", ".join(others[:MAX_SHOWN]) + (
         f" and {len(others) - MAX_SHOWN} more" if others[MAX_SHOWN:] else ""
@@ -95,36 +89,58 @@ def choose_top(netlist: Netlist, top: str | None = None) -> tuple[Subcircuit, li
     return chosen, [f"{netlist.path}: top cell {chosen.name} chosen; also never instantiated: {shown}"]
 
 
-def resolve_masters(netlist: Netlist, definition: Subcircuit) -> dict[int, Target]:
-    """What the cards of a body are, by spec; `None` where nothing tells.
+class Masters:
+    """What the cards of a netlist are; every body is looked at once.
 
     A process-kit device is a device even where its subcircuit is defined.
     """
-    return {
-        spec: _target(netlist, definition, netlist.specs[spec])
-        for spec in definition.cards.used_specs.tolist()
-    }
 
+    def __init__(self, netlist: Netlist) -> None:
+        self.netlist = netlist
+        self._of_body: dict[int, dict[int, Target]] = {}
+        self._wrapped: dict[int, DeviceType | None] = {}
 
-def _target(netlist: Netlist, definition: Subcircuit, spec: CardSpec) -> Target:
-    if spec.kind is not None and not spec.master:
-        return _WITHOUT_MODEL[spec.kind]
-    told = model_type(netlist, definition, spec.master)
-    if spec.kind is not None:
-        return Device(spec.kind if told is None else told)
-    found = netlist.find(spec.master, netlist.scope_inside(definition))
-    if found is None:
-        if told is None and netlist.case_sensitive:
-            told = SPECTRE_PRIMITIVES.get(spec.master)
-        if told is None:
-            told = process_device_type(spec.master, spec.pins, [name for name, _ in spec.parameters])
-        return None if told is None else Device(told)
-    if found is definition:  # a wrapper round the device of its own name
-        told = process_device_type(spec.master, spec.pins)
-        return found if told is None else Device(told)
-    names = (*found.defaults, *found.parameters)
-    told = is_process_device(found.name, len(found.ports), names, _summary(netlist, found))
-    return found if told is None else Device(told, found)
+    def of(self, definition: Subcircuit) -> dict[int, Target]:
+        """What the cards of a body are, by spec; `None` where nothing tells."""
+        found = self._of_body.get(id(definition))
+        if found is None:
+            used = definition.cards.used_specs.tolist()
+            found = {spec: self._target(definition, self.netlist.specs[spec]) for spec in used}
+            self._of_body[id(definition)] = found
+        return found
+
+    def below(self, definition: Subcircuit) -> list[Subcircuit]:
+        """Definitions of the instances in a body; as often as they differ in what they pass down."""
+        return [target for target in self.of(definition).values() if isinstance(target, Subcircuit)]
+
+    def _target(self, definition: Subcircuit, spec: CardSpec) -> Target:
+        if spec.kind is not None and not spec.master:
+            return _WITHOUT_MODEL[spec.kind]
+        netlist = self.netlist
+        told = model_type(netlist, definition, spec.master)
+        if spec.kind is not None:
+            return Device(spec.kind if told is None else told)
+        found = netlist.find(spec.master, netlist.scope_inside(definition))
+        if found is None:
+            if told is None and netlist.case_sensitive:
+                told = SPECTRE_PRIMITIVES.get(spec.master)
+            if told is None:
+                told = process_device_type(spec.master, spec.pins, [name for name, _ in spec.parameters])
+            return None if told is None else Device(told)
+        if found is definition:  # a wrapper round the device of its own name
+            told = process_device_type(spec.master, spec.pins)
+            return found if told is None else Device(told)
+        told = self._wrapped_device(found)
+        return found if told is None else Device(told, found)
+
+    def _wrapped_device(self, definition: Subcircuit) -> DeviceType | None:
+        """Type of the device that a definition wraps, if it does."""
+        if id(definition) not in self._wrapped:
+            names = (*definition.defaults, *definition.parameters)
+            self._wrapped[id(definition)] = is_process_device(
+                definition.name, len(definition.ports), names, _summary(self.netlist, definition)
+            )
+        return self._wrapped[id(definition)]
 
 
 def model_type(netlist: Netlist, definition: Subcircuit, model: str) -> DeviceType | None:
@@ -154,7 +170,7 @@ def _summary(netlist: Netlist, definition: Subcircuit) -> BodySummary:
     return BodySummary(devices=tuple(devices), instances=tuple(instances), models=tuple(definition.models))
 
 
-def _cards_below(netlist: Netlist, root: Subcircuit) -> int:
+def _cards_below(masters: Masters, root: Subcircuit) -> int:
     """Number of distinct cards reachable from a definition."""
     seen: set[int] = set()
     total, pending = 0, [root]
@@ -164,11 +180,7 @@ def _cards_below(netlist: Netlist, root: Subcircuit) -> int:
             continue
         seen.add(id(definition))
         total += len(definition.cards)
-        pending += [
-            target
-            for target in resolve_masters(netlist, definition).values()
-            if isinstance(target, Subcircuit)
-        ]
+        pending += masters.below(definition)
     return total
 
 
@@ -197,13 +209,15 @@ def resolve_hierarchy(netlist: Netlist, top: Subcircuit, faults: Faults) -> Hier
             device, or more than `MAX_DEVICES` devices or `MAX_INSTANCES` instances.
     """
     hierarchy = Hierarchy(top=top, targets={}, warnings=[])
+    masters = Masters(netlist)
     counts: dict[int, tuple[int, int]] = {}  # devices and instances of finished definitions
 
     def visit(definition: Subcircuit, path: tuple[str, ...], copies: int) -> _Visit:
-        found = _checked_targets(netlist, definition, path, hierarchy, faults)
+        found = _checked_targets(masters, definition, path, hierarchy, faults)
         cards = definition.cards
-        number = dict(zip(cards.used_specs.tolist(), np.bincount(cards.spec_position).tolist(), strict=True))
-        below = [(spec, to, number[spec]) for spec, to in found.items() if isinstance(to, Subcircuit)]
+        below = [
+            (spec, to, cards.count_with(spec)) for spec, to in found.items() if isinstance(to, Subcircuit)
+        ]
         devices = len(cards) - sum(count for _, _, count in below)
         return _Visit(definition, path, iter(below), devices, copies=copies)
 
@@ -238,15 +252,15 @@ def resolve_hierarchy(netlist: Netlist, top: Subcircuit, faults: Faults) -> Hier
 
 
 def _checked_targets(
-    netlist: Netlist,
+    masters: Masters,
     definition: Subcircuit,
     path: tuple[str, ...],
     hierarchy: Hierarchy,
     faults: Faults,
 ) -> dict[int, Target]:
     """What the cards of a body are; polarity of MOSFETs settled, faults raised or listed."""
-    found = hierarchy.targets[id(definition)] = resolve_masters(netlist, definition)
-    cards = definition.cards
+    found = hierarchy.targets[id(definition)] = dict(masters.of(definition))
+    netlist, cards = masters.netlist, definition.cards
     for number, target in found.items():
         spec = netlist.specs[number]
         if isinstance(target, Device) and target.kind.is_mos and target.wrapper is None:
@@ -322,17 +336,21 @@ def _shortened(names: list[str]) -> list[str]:
 
 
 def _check_size(top: Subcircuit, devices: int, instances: int) -> None:
-    location = top.location if top.location.line else SourceLocation(top.location.path, 0)
     for count, limit, noun in ((devices, MAX_DEVICES, "devices"), (instances, MAX_INSTANCES, "instances")):
         if count > limit:
             raise NetlistError(
                 f"{top.name} expands to {count:,} {noun}; at most {limit:,} are handled. "
                 "Choose a smaller cell with --top",
-                location=location,
+                location=top.location,
             )
     if devices == 0:
-        raise NetlistError(
-            f"{top.name} contains no device; expected at least one M, Q, D, R, C, L or process-kit X card. "
-            "Choose another cell with --top",
-            location=location,
-        )
+        raise no_device(top)
+
+
+def no_device(top: Subcircuit) -> NetlistError:
+    """What to say of a top cell without devices."""
+    return NetlistError(
+        f"{top.name} contains no device; expected at least one M, Q, D, R, C, L or process-kit X card. "
+        "Choose another cell with --top",
+        location=top.location,
+    )

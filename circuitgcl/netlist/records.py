@@ -65,9 +65,11 @@ class CardTable(Sequence[Card]):
         return len(self.spec)
 
     @cached_property
-    def _by_spec(self) -> tuple[IntArray, IntArray, IntArray]:
-        used, first, position = np.unique(self.spec, return_index=True, return_inverse=True)
-        return used, first.astype(np.int32), position.astype(np.int32)
+    def _by_spec(self) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+        used, first, position, count = np.unique(
+            self.spec, return_index=True, return_inverse=True, return_counts=True
+        )
+        return used, first.astype(np.int32), position.astype(np.int32), count.astype(np.int32)
 
     @property
     def used_specs(self) -> IntArray:
@@ -110,8 +112,13 @@ class CardTable(Sequence[Card]):
 
     def first_with(self, spec: int) -> int:
         """Position of the first card of a spec."""
-        used, first, _ = self._by_spec
+        used, first, _, _ = self._by_spec
         return int(first[np.searchsorted(used, spec)])
+
+    def count_with(self, spec: int) -> int:
+        """Number of cards of a spec."""
+        used, _, _, count = self._by_spec
+        return int(count[np.searchsorted(used, spec)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +169,7 @@ class Netlist:
     skipped_cards: tuple[SkippedCard, ...]
     warnings: tuple[str, ...]
 
-    @property
+    @cached_property
     def missing_files(self) -> tuple[str, ...]:
         """Statements whose file was not found."""
         kinds = (card.kind for card in self.skipped_cards)

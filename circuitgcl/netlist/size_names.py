@@ -120,7 +120,7 @@ class DrawnSizes(NamedTuple):
     value: float  # ohm, farad or henry
 
 
-_VALUE_ONLY = DrawnSizes(math.nan, math.nan, 1.0, 1.0, math.nan, math.nan, math.nan)
+NO_SIZES = DrawnSizes(math.nan, math.nan, 1.0, 1.0, math.nan, math.nan, math.nan)
 
 
 def drawn_sizes(
@@ -136,7 +136,7 @@ def drawn_sizes(
     """
     names, named = SIZE_NAMES[kind], sizes_in_name(model)
     if not named and len(given) == 1 and (only := first_given(given, names.value)) == only:
-        return _VALUE_ONLY._replace(value=only), False  # most resistors and capacitors
+        return NO_SIZES._replace(value=only), False  # most resistors and capacitors
     length = first_given(given, names.length)
     area = _total(given, names.summed_area, names.area)
     perimeter = _total(given, names.summed_perimeter, names.perimeter)
@@ -174,7 +174,7 @@ def first_given(given: Mapping[str, float], names: tuple[str, ...], otherwise: f
 
 def _total(given: Mapping[str, float], summed: tuple[str, ...], single: tuple[str, ...]) -> float:
     parts = [given[name] for name in summed if name in given]
-    return math.fsum(parts) if parts else first_given(given, single)
+    return sum(parts) if parts else first_given(given, single)
 
 
 def _width_m(given: Mapping[str, float], names: SizeNames, fingers: float, unit: float, model: str) -> float:

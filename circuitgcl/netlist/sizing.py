@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import isfinite, isinf
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from circuitgcl.netlist.records import (
     Netlist,
     Subcircuit,
 )
-from circuitgcl.netlist.size_names import ALL_SIZE_NAMES, DrawnSizes, drawn_sizes
+from circuitgcl.netlist.size_names import ALL_SIZE_NAMES, NO_SIZES, DrawnSizes, drawn_sizes
 from circuitgcl.schema import DeviceType
 
 VALUE_NAMES = {DeviceType.RESISTOR: "r", DeviceType.CAPACITOR: "c", DeviceType.INDUCTOR: "l"}
@@ -45,6 +46,18 @@ def evaluate_parameter(expression: str, scope: Scope, parameters: Mapping[str, s
             raise error from None
 
 
+def finite_product(first: float, second: float) -> float:
+    """Product of two multipliers.
+
+    Raises:
+        ExpressionError: it is too large.
+    """
+    product = first * second
+    if not isfinite(product):
+        raise ExpressionError(f"the multiplier is too large: {first:g} times {second:g}")
+    return product
+
+
 class SizedCards:
     """Device cards with their parameters evaluated, on their way into a `DeviceTable`.
 
@@ -57,7 +70,7 @@ class SizedCards:
         self.netlist, self.faults = netlist, faults
         self._global_scope = Scope(netlist.main.parameters, functions=netlist.main.functions)
         self._micrometre_cards = 0  # cards that gave lengths in micrometres without saying so
-        self._columns: list[tuple[DeviceType, int, int, float]] = []  # type, model, pins, multiplier
+        self._columns: list[tuple[DeviceType, int, int]] = []  # type, model, pins
         self._numbers: list[DrawnSizes] = []
         self._model_index: dict[str, int] = {}
         self._constant_rows: dict[tuple[int, str, DeviceType, float], int] = {}
@@ -101,9 +114,14 @@ class SizedCards:
         given, is_constant = self._given(number, spec, device, body, scope, path)
         sizes, in_finer_unit = drawn_sizes(device.kind, given, scale=self.netlist.scale, model=spec.master)
         if in_finer_unit:
-            self._micrometre_cards += int(np.count_nonzero(body.cards.spec == number))
+            self._micrometre_cards += body.cards.count_with(number)
         model = self._model_index.setdefault(spec.master, len(self._model_index))
-        self._columns.append((device.kind, model, spec.pins, multiplier))
+        sizes = sizes._replace(multiplier=sizes.multiplier * multiplier)
+        if any(map(isinf, sizes)):
+            first = body.cards.first_with(number)
+            self.faults.report_card(body.cards, first, ": its sizes are too large", path)
+            sizes = NO_SIZES
+        self._columns.append((device.kind, model, spec.pins))
         self._numbers.append(sizes)
         row = len(self._numbers) - 1
         if is_constant:
@@ -167,8 +185,7 @@ class SizedCards:
         """Everything added so far."""
         numbers = np.array(self._numbers, np.float64).reshape(-1, len(DrawnSizes._fields))
         columns = dict(zip(DrawnSizes._fields, np.ascontiguousarray(numbers.T), strict=True))
-        types, models, pins, multipliers = zip(*self._columns, strict=True) if self._columns else ((),) * 4
-        columns["multiplier"] = columns["multiplier"] * np.array(multipliers)
+        types, models, pins = zip(*self._columns, strict=True) if self._columns else ((),) * 3
         return DeviceTable(
             device_type=np.array(types, np.int8),
             model=np.array(models, np.int32),

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from circuitgcl.errors import NetlistError, OnError
@@ -69,9 +70,9 @@ def test_ranges_that_stand_for_too_much(
     write_deck: WriteDeck, monkeypatch: pytest.MonkeyPatch, card: str, message: str
 ) -> None:
     monkeypatch.setattr("circuitgcl.netlist.assembly.MAX_VECTOR_NAMES", 400_000)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert message_of(write_deck(f"* t\n{card}\n")) == message
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
 
 
 def test_a_range_of_one(write_deck: WriteDeck) -> None:
@@ -97,9 +98,9 @@ def test_a_missing_section_does_not_count_as_open(write_deck: WriteDeck) -> None
 def test_a_library_of_many_sections(write_deck: WriteDeck) -> None:
     write_deck("".join(f".lib s{n}\n.param p{n}={n}\n.endl\n" for n in range(3000)), "models.sp")
     deck = "* t\n" + "".join(f".lib models.sp s{n}\n" for n in range(3000)) + "R1 x 0 p2999\n"
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert flatten(read_netlist(write_deck(deck))).table.value.tolist() == [2999.0]
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 def test_strict_and_lenient_by_word(write_deck: WriteDeck) -> None:
@@ -125,10 +126,10 @@ def test_an_included_pipe_is_not_waited_for(write_deck: WriteDeck) -> None:
 def test_an_archive_of_many_members(write_deck: WriteDeck) -> None:
     members = b"".join(gzip.compress(f"R{n} a b 1\n".encode()) for n in range(3000))
     empty = gzip.compress(b"") * 50_000
-    begin = time.perf_counter()
+    begin = time.process_time()
     path = write_deck(gzip.compress(b"* t\n") + empty + members + bytes(1 << 20))
     assert flatten(read_netlist(path)).device_count == 3000
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 # names and nets
@@ -146,23 +147,23 @@ def test_a_net_connected_to_ground_is_ground(flatten_deck: FlattenDeck) -> None:
 def test_many_globals_and_many_definitions(write_deck: WriteDeck) -> None:
     nets = " ".join(f"g{number}" for number in range(12_000))
     cells = "".join(f".subckt c{number}\n.ends\n" for number in range(3000))
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert len(read_netlist(write_deck(f"* t\n.global {nets}\n{cells}R1 g1 g2 1\n")).global_nets) == 12_000
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 @pytest.mark.parametrize("model", ["n" + "1" * 100_000, "1" * 100_000, "1p" * 50_000, "_w1" * 30_000])
 def test_long_names_of_models(flatten_deck: FlattenDeck, model: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert flatten_deck(f"* t\nM1 d g s b {model} w=1u l=1u\n").device_count == 1
-    assert time.perf_counter() - begin < 3
+    assert time.process_time() - begin < 3
 
 
 @pytest.mark.parametrize("number", ["1" * 100_000, f"{'1' * 50_000}.{'1' * 50_000}", "1e" + "1" * 50_000])
 def test_long_numbers(number: str) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert plain_number(number + "!") is None
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 # conditions
@@ -173,18 +174,99 @@ def test_conditions_that_are_carried_too_far(write_deck: WriteDeck) -> None:
     path = write_deck(
         f"* t\n.subckt cell a b p=1\n.if (p==-1)\nR a b 1\n{branches}.endif\n.ends\nX1 a b cell p=7\n"
     )
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert message_of(path).startswith("deck.sp:")
     assert message_of(path).endswith("more than 4,096 characters are undecided")
     circuit = flatten(read_netlist(path, on_error=OnError.SKIP))
     assert circuit.device_names() == ["X1/R7"]
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 def test_a_parameter_under_many_conditions(write_deck: WriteDeck) -> None:
     choices = "".join(f".if (p=={number})\n.param r={number}k\n.endif\n" for number in range(3000))
     cell = f".subckt cell a b p=1\n.param r=1\n{choices}R1 a b r\n.ends\n"
     path = write_deck(f"* t\n{cell}X1 a b cell p=7\nX2 a b cell p=-1\n")
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert flatten(read_netlist(path)).table.value.tolist() == [7000.0, 1.0]
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
+
+
+# sizes and multipliers out of all bounds
+
+LEVELS = ".subckt l1 a b\nX1 a b l2 m=1e308\n.ends\n.subckt l2 a b\nX2 a b l3 m=0\n.ends\n"
+
+
+def test_a_multiplier_that_is_no_number(write_deck: WriteDeck) -> None:
+    path = write_deck(f"* t\nX0 a b l1 m=1e308\n{LEVELS}.subckt l3 a b\nR1 a b 1\n.ends\n")
+    expected = "deck.sp:4 (X0): X1: the multiplier is too large: 1e+308 times 1e+308"
+    assert message_of(path) == expected
+    assert flatten(read_netlist(path, on_error=OnError.SKIP)).device_count == 1
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "M1 d g s b nch w=1u l=1u m=1e200 multi=1e200",
+        "M1 d g s b nch nfin=1e308 nf=1e308",
+        "D1 a b dio area=1e308 pj=-1e308\n.option scale=1e308",
+    ],
+)
+def test_sizes_that_are_no_numbers(write_deck: WriteDeck, card: str) -> None:
+    path = write_deck(f"* t\n{card}\n")
+    assert message_of(path) == f"deck.sp:2: {card[:2]}: its sizes are too large"
+    table = flatten(read_netlist(path, on_error=OnError.SKIP)).table
+    assert table.multiplier.tolist() == [1.0]
+    assert not np.isinf(table.width_m).any()
+
+
+def test_an_area_that_is_no_number(flatten_deck: FlattenDeck) -> None:
+    table = flatten_deck("* t\nM1 d g s b nch w=1u l=1u ad=1e308 as=1e308\n").table
+    assert np.isnan(table.area_m2).all()
+
+
+def test_a_top_cell_whose_conditions_leave_nothing(write_deck: WriteDeck) -> None:
+    path = write_deck(".subckt cell a b p=1\n.if (p>2)\nR1 a b 1\n.endif\n.ends\n")
+    assert message_of(path).startswith("deck.sp:1: cell contains no device")
+    assert message_of(path, "skip").startswith("deck.sp:1: cell contains no device")
+
+
+# quadratic time
+
+
+def in_time(write_deck: WriteDeck, deck: str, seconds: float = 6.0) -> FlatCircuit:
+    path = write_deck(deck)
+    begin = time.process_time()
+    circuit = flatten(read_netlist(path, on_error=OnError.SKIP))
+    assert time.process_time() - begin < seconds
+    return circuit
+
+
+def test_many_cells_that_nobody_instantiates_share_a_tree(write_deck: WriteDeck) -> None:
+    tree = "".join(f".subckt t{n} a\nX a t{n + 1}\n.ends\n" for n in range(150))
+    roots = "".join(f".subckt r{n} a\nX a t0\n.ends\n" for n in range(3000))
+    assert in_time(write_deck, f"{tree}.subckt t150 a\nR1 a 0 1\n.ends\n{roots}").device_count == 1
+
+
+def test_many_instances_of_a_header_of_many_parameters(write_deck: WriteDeck) -> None:
+    header = " ".join(f"p{n}=1" for n in range(3000))
+    instances = "".join(f"X{n} n{n} wrap w={n}\n" for n in range(3000))
+    deck = f"* t\n.subckt wrap a w=1 {header}\nR1 a 0 w\n.ends\n{instances}"
+    assert in_time(write_deck, deck).device_count == 3000
+
+
+def test_many_micrometre_cards(write_deck: WriteDeck) -> None:
+    cards = "".join(f"X{n} d g s b sky130_fd_pr__nfet_01v8 w=1.{n} l=0.15\n" for n in range(30_000))
+    circuit = in_time(write_deck, f"* t\n{cards}", 10)
+    assert "30000 device cards give lengths of 1 mm or more" in circuit.warnings[-1]
+
+
+def test_many_functions_and_many_definitions(write_deck: WriteDeck) -> None:
+    functions = "".join(f".func f{n}(x) {{x+g{n}}}\n" for n in range(3000))
+    cells = "".join(f".subckt c{n} a\nR1 a 0 1\n.ends\nX{n} n c{n} q=1\n" for n in range(2000))
+    assert in_time(write_deck, f"* t\n{functions}{cells}").device_count == 2000
+
+
+def test_many_ports_listed_twice(write_deck: WriteDeck) -> None:
+    ports = " ".join(f"p{n}" for n in range(20_000))
+    deck = f"* t\n.subckt cell {ports} p0\nR1 p0 p1 1\n.ends\nX1 {ports} p0 cell\n"
+    assert in_time(write_deck, deck).device_count == 1
