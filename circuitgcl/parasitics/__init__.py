@@ -1,5 +1,6 @@
 """Extraction results: reading what a layout extractor wrote, and matching its nets to a schematic."""
 
+from circuitgcl.parasitics.magic_ext import read_magic_ext
 from circuitgcl.parasitics.matching import MatchReport, NetMatch, UnmatchedName, match_nets
 from circuitgcl.parasitics.reading import ExtractionFormat, read_parasitics
 from circuitgcl.parasitics.records import Parasitics, SkippedCards, tie_to_ground, to_net_level
@@ -13,6 +14,7 @@ __all__ = [
     "SkippedCards",
     "UnmatchedName",
     "match_nets",
+    "read_magic_ext",
     "read_parasitics",
     "read_spice",
     "tie_to_ground",

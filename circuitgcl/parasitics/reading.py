@@ -12,6 +12,7 @@ from pathlib import Path
 
 from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.parasitics.blocks import read_blocks
+from circuitgcl.parasitics.magic_ext import read_magic_ext
 from circuitgcl.parasitics.records import Parasitics, tie_to_ground
 from circuitgcl.parasitics.spice import read_spice
 
@@ -26,7 +27,10 @@ class ExtractionFormat(Enum):
     MARKUP = "HTML or XML"
 
 
-_READERS: dict[ExtractionFormat, Callable[[str | Path], Parasitics]] = {ExtractionFormat.SPICE: read_spice}
+_READERS: dict[ExtractionFormat, Callable[[str | Path], Parasitics]] = {
+    ExtractionFormat.SPICE: read_spice,
+    ExtractionFormat.MAGIC_EXT: read_magic_ext,
+}
 
 _SNIFFED_BYTES = 1 << 16
 
