@@ -4,6 +4,8 @@ from circuitgcl.parasitics.magic_ext import read_magic_ext
 from circuitgcl.parasitics.matching import MatchReport, NetMatch, UnmatchedName, match_nets
 from circuitgcl.parasitics.reading import ExtractionFormat, read_parasitics
 from circuitgcl.parasitics.records import Parasitics, SkippedCards, tie_to_ground, to_net_level
+from circuitgcl.parasitics.spef import read_spef
+from circuitgcl.parasitics.spef_writing import write_spef
 from circuitgcl.parasitics.spice import read_spice
 
 __all__ = [
@@ -16,7 +18,9 @@ __all__ = [
     "match_nets",
     "read_magic_ext",
     "read_parasitics",
+    "read_spef",
     "read_spice",
     "tie_to_ground",
     "to_net_level",
+    "write_spef",
 ]

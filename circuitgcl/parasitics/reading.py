@@ -14,6 +14,7 @@ from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.parasitics.blocks import read_blocks
 from circuitgcl.parasitics.magic_ext import read_magic_ext
 from circuitgcl.parasitics.records import Parasitics, tie_to_ground
+from circuitgcl.parasitics.spef import read_spef
 from circuitgcl.parasitics.spice import read_spice
 
 
@@ -29,6 +30,7 @@ class ExtractionFormat(Enum):
 
 _READERS: dict[ExtractionFormat, Callable[[str | Path], Parasitics]] = {
     ExtractionFormat.SPICE: read_spice,
+    ExtractionFormat.SPEF: read_spef,
     ExtractionFormat.MAGIC_EXT: read_magic_ext,
 }
 
