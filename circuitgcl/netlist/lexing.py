@@ -281,7 +281,7 @@ def split_parameters(text: str) -> tuple[str, str]:
     if position < 0:
         return text, ""
     head = text[:position].rstrip()
-    cut = max(head.rfind(" "), head.rfind("\t"), head.rfind(",")) + 1
+    cut = max(len(head) - len(head.rsplit(None, 1)[-1]) if head else 0, head.rfind(",") + 1)
     return head[:cut], text[cut:]
 
 

@@ -40,6 +40,12 @@ def test_parameters_that_the_shape_of_a_card_hides(flatten_deck: FlattenDeck, pa
     assert set(circuit.table.value.tolist()) == {3000.0}
 
 
+@pytest.mark.parametrize("blank", [" ", "\t", "\xa0", "\u2003", "\x1f", " \xa0 "])
+def test_blanks_of_every_kind(flatten_deck: FlattenDeck, blank: str) -> None:
+    circuit = flatten_deck(INVERTER + f"X1 p q inv{blank}w=3k\nX2 p q inv{blank}w='3k'\n")
+    assert circuit.table.value.tolist() == [3000.0]
+
+
 def test_a_bad_card_keeps_its_name(write_deck: WriteDeck) -> None:
     assert message_of(write_deck("* t\nX7 /\n")) == "deck.sp:2: X7 names no subcircuit"
 
