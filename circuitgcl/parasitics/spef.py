@@ -370,7 +370,7 @@ class _SpefReader:
         for line in with_sensitivity:
             self._skip(b"*SC", line)
         for batch in batches:
-            self._network.add_rows(batch.a, batch.b, batch.section, batch.farad)
+            self._network.add_rows(batch)
 
     def _flush_resistors(self) -> None:
         """Note which pins the resistors of this block join without resistance; they have no other use."""

@@ -81,18 +81,19 @@ def counted_once(rows: Rows, places: Places) -> tuple[Rows, IntArray]:
     return counted, section[position[differing]]
 
 
-def wrong_totals(sections: list[Section], rows: Rows) -> IntArray:
+def wrong_totals(sections: list[Section], rows: Rows, row_digit_farad: float) -> IntArray:
     """Sections whose total is not the sum of what they list, beyond rounding.
 
-    The rounding is that of the file: the last digit of its most precise total, by decimals and by significant
-    digits; every listed value and the total itself may be off by half of it.
+    A total may be off by half the last digit of the most precise total of the file, by decimals and by
+    significant digits; every row by half the last digit of rows, `row_digit_farad`.
     """
     n = len(sections)
     total = np.array([section.total_farad for section in sections])
     last_digit = np.array([section.last_digit_farad for section in sections])
     listed = np.bincount(rows.section, weights=rows.farad, minlength=n)
     listed = listed + np.array([section.reduced_farad or 0.0 for section in sections])
-    n_values = np.bincount(rows.section, minlength=n) + 1
+    n_rows = np.bincount(rows.section, minlength=n)
+    total_digit = last_digit.min(initial=np.inf)
     relative = (last_digit / np.where(total > 0, total, np.inf))[total > 0].min(initial=1e-3)
-    allowed = n_values / 2 * last_digit.min(initial=np.inf) + 10 * relative * total
+    allowed = (total_digit + n_rows * min(row_digit_farad, total_digit)) / 2 + 10 * relative * total
     return np.flatnonzero(np.abs(total - listed) > allowed + 1e-9 * total).astype(np.int32)

@@ -14,7 +14,6 @@ import numpy as np
 from circuitgcl.parasitics.blocks import decode
 from circuitgcl.parasitics.records import (
     GROUND,
-    FloatArray,
     IntArray,
     Parasitics,
     SkippedCards,
@@ -31,6 +30,7 @@ from circuitgcl.parasitics.spef_counting import (
     wrong_totals,
 )
 from circuitgcl.parasitics.spef_names import PIN_DELIMITER, is_index, split_pin, unescape
+from circuitgcl.parasitics.spef_rows import RowBatch
 
 _UNKNOWN = -2
 
@@ -83,6 +83,7 @@ class SpefNetwork:
         self._shorts: list[tuple[int, int]] = []  # pins that are one node
         self._rows: list[Rows] = []
         self._modelled: set[int] = set()
+        self._last_digit_farad = np.inf  # rounding of the rows
 
     def name_of(self, token: bytes) -> bytes:
         """Name of a net, port or instance.
@@ -138,13 +139,14 @@ class SpefNetwork:
             self._modelled.add(net)
             self.sections[net].reduced_farad = farad
 
-    def add_rows(self, a: list[bytes], b: list[bytes], section: IntArray, farad: FloatArray) -> None:
-        """Capacitors in the `*CAP` parts of sections; to ground when there are no second points."""
-        point_a = np.fromiter(map(self.tokens.__getitem__, a), np.int32, len(a))
-        point_b = np.fromiter(map(self.tokens.__getitem__, b), np.int32, len(b))
-        if not b:
-            point_b = np.full(len(a), GROUND, dtype=np.int32)
-        self._rows.append(Rows(point_a=point_a, point_b=point_b, section=section, farad=farad))
+    def add_rows(self, batch: RowBatch) -> None:
+        """Capacitors in the `*CAP` parts of sections."""
+        point_a = np.fromiter(map(self.tokens.__getitem__, batch.a), np.int32, len(batch.a))
+        point_b = np.fromiter(map(self.tokens.__getitem__, batch.b), np.int32, len(batch.b))
+        if not batch.b:
+            point_b = np.full(len(batch.a), GROUND, dtype=np.int32)
+        self._rows.append(Rows(point_a=point_a, point_b=point_b, section=batch.section, farad=batch.farad))
+        self._last_digit_farad = min(self._last_digit_farad, batch.last_digit_farad)
 
     def _full_name(self, token: bytes) -> bytes:
         owner, last = split_pin(token, self.delimiter)
@@ -166,7 +168,9 @@ class SpefNetwork:
         listed = self._all_rows()
         rows, differing = counted_once(listed, places)
         checks = (
-            _listed(TOTAL_DIFFERS, self.sections, wrong_totals(self.sections, listed)),
+            _listed(
+                TOTAL_DIFFERS, self.sections, wrong_totals(self.sections, listed, self._last_digit_farad)
+            ),
             _listed(SIDES_DIFFER, self.sections, differing),
         )
         nodes = self._nodes(places)

@@ -10,6 +10,8 @@ import numpy as np
 from circuitgcl.parasitics.records import FloatArray, IntArray, OffsetArray
 from circuitgcl.parasitics.spef_names import CapacitanceUnit, shown
 
+_SAMPLE = 64
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
@@ -28,6 +30,7 @@ class RowBatch:
     b: list[bytes]  # [K] second point, or none at all for capacitors to ground
     section: IntArray  # [K]
     farad: FloatArray  # [K] farad
+    last_digit_farad: float  # rounding of the values, from the first ones
 
 
 class BadRowError(Exception):
@@ -64,7 +67,15 @@ def split_rows(runs: list[Run], unit: CapacitanceUnit) -> tuple[list[RowBatch], 
             row = int(np.flatnonzero(rows)[bad[0]])
             raise BadRowError(_line_in(runs, n_lines, row), bad_value(values[int(bad[0])]))
         second = fields[2::4] if width == 4 else []
-        batches.append(RowBatch(a=fields[1::width], b=second, section=section[rows], farad=farad))
+        batches.append(
+            RowBatch(
+                a=fields[1::width],
+                b=second,
+                section=section[rows],
+                farad=farad,
+                last_digit_farad=min(map(unit.last_digit_farad, values[:_SAMPLE]), default=np.inf),
+            )
+        )
     return batches, [_line_in(runs, n_lines, i) for i in odd.tolist()]
 
 

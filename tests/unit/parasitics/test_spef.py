@@ -213,6 +213,12 @@ def test_totals_are_checked(tmp_path: Path, total: str, cap: str, wrong: bool) -
     assert [(x.kind, x.count, x.first_line) for x in found.skipped_cards] == [(TOTAL_DIFFERS, 1, 10)] * wrong
 
 
+def test_coarse_totals_do_not_hide_many_precise_rows(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i} a:{i} 0.100" for i in range(30))
+    assert kinds(read(tmp_path, body(rows, "1 b:1 0.000", "3", "0"))) == []
+    assert kinds(read(tmp_path, body(rows, "1 b:1 0.000", "0", "0"))) == [TOTAL_DIFFERS]
+
+
 def test_reduced_net(tmp_path: Path) -> None:
     pi = "*DRIVER u1:Z\n*CELL inv\n*C2_R1_C1 0.5 10 2.5\n*LOADS\n*RC u2:A 3\n*Q 1\n"
     text = body("1 a:1 1").replace("*D_NET b", f"*R_NET r 3\n{pi}*END\n*R_NET s 4\n*END\n*D_NET b")
