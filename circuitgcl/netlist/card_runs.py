@@ -17,7 +17,8 @@ import numpy as np
 
 from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
-from circuitgcl.netlist.elements import parse_element
+from circuitgcl.netlist.device_typing import LETTER_TYPES
+from circuitgcl.netlist.elements import is_value, parse_element
 
 SHORTEST_RUN = 8  # lines; below, single cards are as fast
 LONGEST_RUN = 1 << 21  # characters taken at once, so that memory stays flat
@@ -88,9 +89,13 @@ class _Wordings(dict[tuple[str, ...], int]):
         super().__init__()
         self.assembly, self.location = assembly, SourceLocation(assembly.path, 0)
         self.nodes = shape.nodes
-        self.head = f"{shape.letter}0 {'n ' * shape.nodes}"
+        self.letter, self.head = shape.letter, f"{shape.letter}0 {'n ' * shape.nodes}"
 
     def __missing__(self, words: tuple[str, ...]) -> int:
+        if len(words) == 1 and self.letter in "rcl" and is_value(words[0]):  # `C1 a b 1.2f`: rarely alike
+            value = {self.letter: words[0]}
+            number = self[words] = self.assembly.spec(LETTER_TYPES[self.letter], "", self.nodes, value)
+            return number
         element = parse_element(self.head + " ".join(words), self.location)
         assert element is not None, "only letters of elements with nodes have a shape"
         if len(element.nodes) != self.nodes:  # `X1 a b inv params: w=1u`, `X1 a b inv w =1u`

@@ -61,19 +61,21 @@ def parse_element(text: str, location: SourceLocation) -> Element | None:
         NetlistError: too few nodes, or no element at all.
     """
     letter, of_model, substrate = text[0].lower(), "", ""
-    if "$" in text:
-        text, of_model, substrate = _without_cdl_data(text)
-    head, tail = split_parameters(text)
-    words = tokens(head)
-    if of_model:
-        words.append(of_model)
-    if letter in "mxqjz" and "(" in head:
-        words = without_parentheses(words)
-    if not (letter.isascii() and letter.isalpha()) or not words:
+    words: Words = []
+    if letter.isascii() and letter.isalpha():
+        if "$" in text:
+            text, of_model, substrate = _without_cdl_data(text)
+        head, tail = split_parameters(text)
+        words = tokens(head)
+    if not words:
         raise NetlistError(
             f"{text.split()[0][:_SHOWN]!r} is neither an element nor a dot card; is this a SPICE netlist?",
             location=location,
         )
+    if of_model:
+        words.append(of_model)
+    if letter in "mxqjz" and "(" in head:
+        words = without_parentheses(words)
     parse = _PARSERS.get(letter)
     element = None if parse is None else parse(words, _parameters(tail), location)
     if element is None or not (of_model or substrate):
@@ -200,9 +202,9 @@ def _mosfet(words: Words, parameters: Mapping[str, str], location: SourceLocatio
         hint = " Is the bulk missing?" if nodes == 3 else ""
         raise _too_few(words, nodes, "a MOSFET needs 4.", location, hint)
     count = 6  # name, four nodes, model; SOI models have up to seven nodes
-    while count < min(len(words), 9) and not _is_value(words[count]) and words[count].lower() != "off":
+    while count < min(len(words), 9) and not is_value(words[count]) and words[count].lower() != "off":
         count += 1
-    given = dict(zip(_MOS_POSITIONAL, [word for word in words[count:] if _is_value(word)], strict=False))
+    given = dict(zip(_MOS_POSITIONAL, [word for word in words[count:] if is_value(word)], strict=False))
     model = words[count - 1]
     kind = mos_type_from_name(model)
     return Element(
@@ -218,7 +220,7 @@ def _bipolar(words: Words, parameters: Mapping[str, str], location: SourceLocati
     if len(words) < 5:
         raise _too_few(words, len(words) - 2, "a BJT needs 3 or 4", location)
     count = 5  # name, three nodes, model; then substrate and thermal node
-    while count < min(len(words), 7) and not _is_value(words[count]) and words[count].lower() != "off":
+    while count < min(len(words), 7) and not is_value(words[count]) and words[count].lower() != "off":
         count += 1
     model = words[count - 1]
     kind = bipolar_type_from_name(model)
@@ -237,7 +239,7 @@ def _passive(words: Words, parameters: Mapping[str, str], location: SourceLocati
         nodes, rest = [*nodes, rest[0]], rest[1:]
     has_own_model = any(word.startswith("$[") for word in rest)  # CDL: `$[model]`
     for word in rest:
-        if _is_value(word) or (has_own_model and _is_name(word)):
+        if is_value(word) or (has_own_model and _is_name(word)):
             values.setdefault(letter, word)
         elif not model and (word.startswith("$[") or not word.startswith("$")):
             model = word
@@ -258,7 +260,7 @@ def _jfet(words: Words, parameters: Mapping[str, str], location: SourceLocation)
     if len(words) < 4:
         raise _too_few(words, len(words) - 1, "3 are needed", location)
     count = 5
-    while count < min(len(words), 6) and not _is_value(words[count]) and words[count].lower() != "off":
+    while count < min(len(words), 6) and not is_value(words[count]) and words[count].lower() != "off":
         count += 1  # a bulk node
     if len(words) < 5:
         return Element(DeviceType.JFET, words[0], tuple(words[1:4]), "", parameters)
@@ -316,7 +318,7 @@ def _unbracketed(word: str) -> str:
     return word[2:].rstrip("]") if word.startswith("$[") else word
 
 
-def _is_value(word: str) -> bool:
+def is_value(word: str) -> bool:
     """Whether a word is a number or a quoted expression."""
     return (
         word[0].isdigit()
@@ -326,4 +328,4 @@ def _is_value(word: str) -> bool:
 
 
 def _is_name(word: str) -> bool:
-    return not _is_value(word) and not word.startswith("$")
+    return not is_value(word) and not word.startswith("$")

@@ -75,8 +75,9 @@ class Parser:
                     self._rest_of_file(text.split(None, 1)[0].lower(), statements)
                     return True
             elif not self.assembly.is_skipping:
+                before = self.shape
                 self._tried(self._element, text, location)
-                if self.shape is not None:
+                if self.shape is not None and self.shape == before:  # the second of a kind may begin a run
                     self._run(statements)
         return False
 
