@@ -106,7 +106,7 @@ def check_lexer(text: str, dialect: Dialect, random: Random) -> None:
 
 
 def _check_statement(text: str) -> None:
-    require(text and text == text.strip() and "\n" not in text, "a statement is empty or not stripped")
+    require(text.strip() and text == text.lstrip() and "\n" not in text, "a statement is empty or indented")
     for function in (tokens, assignments, split_parameters):
         try:
             result = function(text)

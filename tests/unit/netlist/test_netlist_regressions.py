@@ -50,6 +50,12 @@ def test_a_bad_card_keeps_its_name(write_deck: WriteDeck) -> None:
     assert message_of(write_deck("* t\nX7 /\n")) == "deck.sp:2: X7 names no subcircuit"
 
 
+@pytest.mark.parametrize("statement", ["$[rppoly]", "$[m] $SUB=b", "$SUB=b", "=", "1 2 3", "$SUB="])
+def test_what_is_no_card_at_all(write_deck: WriteDeck, statement: str) -> None:
+    path = write_deck(f"*.PININFO a:I\nR1 a b 1\n{statement}\n")
+    assert "is neither an element nor a dot card" in message_of(path)
+
+
 # vector instances
 
 
