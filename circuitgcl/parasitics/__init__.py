@@ -1,5 +1,7 @@
 """Extraction results: reading what a layout extractor wrote, and matching its nets to a schematic."""
 
+from circuitgcl.parasitics.dspf import read_dspf
+from circuitgcl.parasitics.dspf_writing import write_dspf
 from circuitgcl.parasitics.magic_ext import read_magic_ext
 from circuitgcl.parasitics.matching import MatchReport, NetMatch, UnmatchedName, match_nets
 from circuitgcl.parasitics.reading import ExtractionFormat, read_parasitics
@@ -16,11 +18,13 @@ __all__ = [
     "SkippedCards",
     "UnmatchedName",
     "match_nets",
+    "read_dspf",
     "read_magic_ext",
     "read_parasitics",
     "read_spef",
     "read_spice",
     "tie_to_ground",
     "to_net_level",
+    "write_dspf",
     "write_spef",
 ]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.parasitics.blocks import read_blocks
+from circuitgcl.parasitics.dspf import read_dspf
 from circuitgcl.parasitics.magic_ext import read_magic_ext
 from circuitgcl.parasitics.records import Parasitics, tie_to_ground
 from circuitgcl.parasitics.spef import read_spef
@@ -30,6 +31,7 @@ class ExtractionFormat(Enum):
 
 _READERS: dict[ExtractionFormat, Callable[[str | Path], Parasitics]] = {
     ExtractionFormat.SPICE: read_spice,
+    ExtractionFormat.DSPF: read_dspf,
     ExtractionFormat.SPEF: read_spef,
     ExtractionFormat.MAGIC_EXT: read_magic_ext,
 }

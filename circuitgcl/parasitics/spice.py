@@ -11,8 +11,6 @@ Cards in the plain four-field form are split and converted a block at a time; ev
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,15 @@ import numpy.typing as npt
 
 from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.parasitics.blocks import TextBlock, decode, read_blocks
+from circuitgcl.parasitics.cards import (
+    CARD_FIELDS,
+    capacitor_farad,
+    decoded,
+    numbers,
+    shortened,
+    sort_lines,
+    split_cards,
+)
 from circuitgcl.parasitics.records import (
     FloatArray,
     OffsetArray,
@@ -28,11 +35,7 @@ from circuitgcl.parasitics.records import (
     sum_capacitors,
     tie_to_ground,
 )
-from circuitgcl.units import parse_number
 
-_INDENT = re.compile(rb"(?m)^[ \t]+")
-_COMMENT_FIRST = np.frombuffer(b"*;$#/", dtype=np.uint8)
-_INERT_PARAMETERS = frozenset({"ic", "tc", "tc1", "tc2", "temp", "dtemp"})  # no effect on the nominal value
 _ONE_NODE = "C with both ends on one node"
 
 
@@ -119,19 +122,20 @@ class _SpiceReader:
         self._odd_cards: list[tuple[int, bytes, bytes, float]] = []  # line, node, node, farad
 
     def take(self, block: TextBlock) -> None:
-        data = _INDENT.sub(b"", block.data) if b"\n " in block.data or b"\n\t" in block.data else block.data
-        data = data.lstrip(b" \t")
-        starts, stops, plain, odd = _classify(data)
-        for i, start, stop in zip(odd.tolist(), starts[odd].tolist(), stops[odd].tolist(), strict=True):
-            self._take_line(data[start:stop], block.first_line + i)
-        lines = np.flatnonzero(plain) + block.first_line
-        fields = b"".join(data[a:b] for a, b in _runs(plain, starts, stops)).split()
-        farad = self._plain_farads(fields, lines)
-        self._store(lines, fields[1::4], fields[2::4], farad)
+        lines = sort_lines(block.data)
+        plain = lines.begin_with(b"Cc") & (lines.fields == CARD_FIELDS) & ~lines.continued()
+        for row, text in lines.texts(~plain & ~lines.comment):
+            self._take_line(text, block.first_line + row)
+        rows = np.flatnonzero(plain) + block.first_line
+        names, ends, values = split_cards(lines.words(plain))
+        farad = numbers(values)
+        for i in np.flatnonzero(~((farad >= 0) & (farad < np.inf))).tolist():
+            farad[i] = self._card_farad([names[i], *ends[2 * i : 2 * i + 2], values[i]], int(rows[i]))
+        self._store(rows, ends, farad)
 
     def finish(self) -> Parasitics:
         self._flush()
-        self._store(np.empty(0, np.int64), [], [], np.empty(0))
+        self._store(np.empty(0, np.int64), [], np.empty(0))
         if not self._farads:
             raise self._error(
                 0, f"no capacitors found{self._skipped_text()}; expected C cards of an extraction."
@@ -146,7 +150,7 @@ class _SpiceReader:
         nets: dict[bytes, int] = {}
         node_net = [nets.setdefault(net_of[x][0] if x in net_of else x, len(nets)) for x in nodes]
         pins = [net_of[x][1].split() if x in net_of else [] for x in nodes]
-        names = _decoded([*nodes, *nets, *(pin for on_node in pins for pin in on_node)])
+        names = decoded([*nodes, *nets, *(pin for on_node in pins for pin in on_node)])
         node_names = names[: len(nodes)]
         found = Parasitics(
             design=self._scopes.home_name or Path(self._path).name.partition(".")[0],
@@ -185,7 +189,7 @@ class _SpiceReader:
         if fields[0] != b"*|P" or (fields[1:2] and fields[1].startswith(b"(")):
             raise self._error(
                 number,
-                f"`{_shortened(line)}` belongs to DSPF; expected SPICE capacitors.",
+                f"`{shortened(line)}` belongs to DSPF; expected SPICE capacitors.",
             )
         if len(fields) < 3:
             raise self._error(number, "`*|P` needs a node and its net: *|P node net [pin …].")
@@ -222,7 +226,7 @@ class _SpiceReader:
         elif line > 1:  # the first line of a deck may be a title
             raise self._error(
                 line,
-                f"`{_shortened(b' '.join(fields))}` is no SPICE statement; is this an extraction result?",
+                f"`{shortened(b' '.join(fields))}` is no SPICE statement; is this an extraction result?",
             )
 
     def _directive(self, fields: list[bytes], line: int) -> None:
@@ -236,65 +240,22 @@ class _SpiceReader:
         elif name != ".end":
             self._skip(name, 1, line)
 
-    def _plain_farads(self, fields: list[bytes], lines: OffsetArray) -> FloatArray:
-        """Values [K] of the plain cards of a block."""
-        texts = fields[3::4]
-        try:
-            farad = np.fromiter(map(float, texts), np.float64, len(texts))
-            if b"_" in b"".join(texts):  # a digit separator to Python, not to SPICE
-                raise ValueError
-        except ValueError:
-            values = {text: _number_or_nan(text) for text in set(texts)}
-            farad = np.fromiter(map(values.__getitem__, texts), np.float64, len(texts))
-        for i in np.flatnonzero(~((farad >= 0) & (farad < np.inf))):
-            farad[i] = self._card_farad(fields[4 * i : 4 * i + 4], int(lines[i]))
-        return farad
-
     def _card_farad(self, fields: list[bytes], line: int) -> float:
-        """Value of one C card in any spelling: `C… a b 1f`, `c=1f`, with `m=` or an inline comment."""
-        if len(fields) < 4:
-            raise self._error(
-                line,
-                f"{decode(fields[0])} has {len(fields) - 1} fields; a C card has two nodes and a value.",
-            )
-        value: float | None = None
-        factor = 1.0
-        for key, text in _parameters(fields[3:]):
-            try:
-                if key in {"", "c", "cap"} and value is None:
-                    value = parse_number(text)
-                elif key in {"m", "scale"}:
-                    factor *= parse_number(text)
-                elif key not in _INERT_PARAMETERS:
-                    raise ValueError
-            except ValueError:
-                written = f"{key}={text}" if key else text
-                raise self._error(
-                    line,
-                    f"cannot use `{_shortened(written.encode())}` of capacitor {decode(fields[0])}; "
-                    "expected one value in farad such as 1.2e-16 or 0.12f.",
-                ) from None
-        if value is None:
-            raise self._error(line, f"capacitor {decode(fields[0])} has no value.")
-        if not 0 <= value * factor < np.inf:
-            raise self._error(
-                line,
-                f"capacitor {decode(fields[0])} has {value * factor:g} F; expected a finite value >= 0.",
-            )
-        return value * factor
+        try:
+            return capacitor_farad(fields)
+        except ValueError as error:
+            raise self._error(line, str(error)) from None
 
-    def _store(self, lines: OffsetArray, a: list[bytes], b: list[bytes], farad: FloatArray) -> None:
+    def _store(self, lines: OffsetArray, ends: list[bytes], farad: FloatArray) -> None:
         """Keep the cards of a block, plain ones and others, in file order."""
-        ends = np.empty((len(a), 2), dtype=object)
-        ends[:, 0], ends[:, 1] = a, b
         if self._odd_cards:
             odd_lines, odd_a, odd_b, odd_farad = zip(*self._odd_cards, strict=True)
             self._odd_cards = []
-            lines = np.concatenate([lines, odd_lines])
-            order = np.argsort(lines, kind="stable")
-            lines = lines[order]
+            order = np.argsort(np.concatenate([lines, odd_lines]), kind="stable")
+            lines = np.concatenate([lines, odd_lines])[order]
             farad = np.concatenate([farad, odd_farad])[order]
-            ends = np.concatenate([ends, np.array([odd_a, odd_b], dtype=object).T])[order]
+            a, b = [*ends[0::2], *odd_a], [*ends[1::2], *odd_b]
+            ends = [end for i in order.tolist() for end in (a[i], b[i])]
         if not len(lines):
             return
         stray = self._scopes.claim(lines)
@@ -304,7 +265,7 @@ class _SpiceReader:
                 f"this capacitor lies in another subcircuit than those in {self._scopes.home_text}; "
                 "expected a flat extraction. Flatten the layout before extracting.",
             )
-        ids = np.fromiter(map(self._ids.__getitem__, ends.ravel().tolist()), np.int32, ends.size)
+        ids = np.fromiter(map(self._ids.__getitem__, ends), np.int32, len(ends))
         self._ends.append(ids)
         self._farads.append(farad)
         shorted = np.flatnonzero(ids[0::2] == ids[1::2])
@@ -324,67 +285,3 @@ class _SpiceReader:
 
     def _error(self, line: int, message: str) -> ParasiticsError:
         return ParasiticsError(message, location=SourceLocation(str(self._path), line))
-
-
-def _classify(
-    data: bytes,
-) -> tuple[OffsetArray, OffsetArray, npt.NDArray[np.bool_], OffsetArray]:
-    """Find lines and sort them: plain C cards, lines that need a closer look, comments and blanks.
-
-    The last statement of a block is never plain, because a `+` line may follow in the next block.
-
-    Returns:
-        Line starts and stops [L], plain mask [L], numbers of the lines that need a closer look.
-    """
-    buffer = np.frombuffer(data, dtype=np.uint8)
-    gaps = np.flatnonzero(buffer <= 32)
-    line_gap = np.flatnonzero(buffer[gaps] == 10)
-    stops = gaps[line_gap]
-    starts = np.concatenate([[0], stops[:-1] + 1])
-    first = buffer[starts]
-    plain = (np.diff(line_gap, prepend=-1) == 4) & ((first == ord("C")) | (first == ord("c")))
-    empty_fields = np.flatnonzero(np.diff(gaps, prepend=-1) == 1)
-    plain[np.searchsorted(line_gap, empty_fields)] = False
-
-    continues = first == ord("+")
-    ignored = np.isin(first, _COMMENT_FIRST) | (first <= 32)
-    statement = ~continues & ~ignored
-    latest = np.maximum.accumulate(np.where(statement, np.arange(len(starts)), 0))
-    plain[latest[continues]] = False
-    plain[latest[-1]] = False
-    record = (first == ord("*")) & (buffer[np.minimum(starts + 1, len(buffer) - 1)] == ord("|"))
-    return starts, stops, plain, np.flatnonzero(record | continues | (statement & ~plain))
-
-
-def _runs(plain: npt.NDArray[np.bool_], starts: OffsetArray, stops: OffsetArray) -> Iterator[tuple[int, int]]:
-    """Stretches of text, from and to, that hold plain lines only."""
-    edges = np.flatnonzero(np.diff(plain, prepend=False, append=False))
-    for begin, end in zip(edges[0::2], edges[1::2], strict=True):
-        yield int(starts[begin]), int(stops[end - 1]) + 1
-
-
-def _parameters(fields: list[bytes]) -> Iterator[tuple[str, str]]:
-    """`(key, text)` of the fields after the nodes up to a comment; the key of a bare value is empty."""
-    text = decode(b" ".join(fields))
-    text = re.split(r";|(?:^|\s)(?:\$|//)", text, maxsplit=1)[0]
-    words = re.sub(r"\s*=\s*", "=", text).split()
-    for word in words:
-        key, equals, value = word.rpartition("=")
-        yield (key.lower(), value) if equals else ("", word)
-
-
-def _decoded(names: list[bytes]) -> tuple[str, ...]:
-    """All names of a file in one encoding, so that different bytes stay different names."""
-    return tuple(decode(b"\n".join(names)).split("\n")) if names else ()
-
-
-def _number_or_nan(text: bytes) -> float:
-    try:
-        return parse_number(decode(text))
-    except ValueError:
-        return float("nan")
-
-
-def _shortened(text: bytes, length: int = 40) -> str:
-    shown = "".join(c if c.isprintable() else "?" for c in decode(text[: length + 1]))
-    return shown if len(text) <= length else shown[:length] + "…"

@@ -1,0 +1,507 @@
+"""Nets, nodes and capacitors of a DSPF file while it is read, and the record they end in.
+
+Memory grows with nets, device pins and coupled pairs, not with sub-nodes or cards: a sub-node is looked up as
+its net, and couplings are summed by pair and section from time to time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from circuitgcl.parasitics.cards import decoded
+from circuitgcl.parasitics.records import (
+    GROUND,
+    FloatArray,
+    IntArray,
+    OffsetArray,
+    Parasitics,
+    SkippedCards,
+    sum_capacitors,
+)
+
+GROUND_SECTION = GROUND
+_UNKNOWN = -2
+_FREE, _NET, _PIN, _PART, _PIECE = range(5)  # roles of a name; parts are summed into their net
+_CACHED_NAMES = 1 << 17
+_ROWS_BEFORE_SUMMING = 1 << 20
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd; spreads the bits of name hashes and values
+_RELATIVE_ROUNDING = 1e-4  # of the values of the capacitors behind a total
+
+
+class NodeError(ValueError):
+    """A statement contradicts an earlier one."""
+
+
+class UnknownNodeError(NodeError):
+    """A capacitor ends on a node of no net."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class _Looked(dict[bytes, int]):
+    """Ids of the names looked up lately."""
+
+    def __init__(self, resolve: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self._resolve = resolve
+
+    def __missing__(self, name: bytes) -> int:
+        self[name] = number = self._resolve(name)
+        return number
+
+
+@dataclass(slots=True, kw_only=True)
+class _Total:
+    """What `*|NET` says of a net."""
+
+    line: int
+    farad: float | None
+    slack: float  # farad, half a unit of the last printed digit
+
+
+@dataclass(slots=True, kw_only=True)
+class _Couplings:
+    """Capacitors between two ids, summed by pair and side; K rows sorted by key."""
+
+    key: OffsetArray  # [K] low id, high id and side: whose section it is (0 low's net, 1 high's, 2 neither's)
+    farad: FloatArray  # [K]
+    count: OffsetArray  # [K]
+    mark: npt.NDArray[np.uint64]  # [K] the same for the same sub-nodes and values in any order
+
+    @property
+    def low(self) -> OffsetArray:
+        return self.key >> 32
+
+    @property
+    def high(self) -> OffsetArray:
+        return (self.key & 0xFFFFFFFF) >> 2
+
+    @property
+    def side(self) -> OffsetArray:
+        return self.key & 3
+
+    def take(self, chosen: npt.NDArray[Any]) -> _Couplings:
+        return _Couplings(
+            key=self.key[chosen], farad=self.farad[chosen], count=self.count[chosen], mark=self.mark[chosen]
+        )
+
+
+class SectionedNetwork:
+    """Collects declarations and capacitors; `known` are names that are no sub-nodes for sure."""
+
+    def __init__(self, known: Iterable[bytes] = ()) -> None:
+        self.delimiter = b":"
+        self.ports: set[bytes] = set()
+        self.surprises: set[bytes] = set()  # declared after they may have been taken for sub-nodes
+        self._grounds = {b"0"}
+        self._ids: dict[bytes, int] = {}
+        self._looked = _Looked(self._resolve)
+        self._names: list[bytes] = []
+        self._net: list[int] = []  # id → id of its net, which is the net's own node
+        self._role = bytearray()
+        self._first_line: list[int] = []  # id → line of the first capacitor there
+        self._totals: dict[int, _Total] = {}  # by net, in the order of the sections
+        self._order: list[int] = []  # pins and pieces in the order of declaration
+        self._kept: set[int] = set()  # nets whose own node is declared to be one
+        self._pins: list[tuple[int, bytes]] = []
+        self._ground = np.zeros(1024)  # by id
+        self._from_ground = np.zeros(1024)  # by id; capacitors listed in the sections of ground nets
+        self._in_section = np.zeros(1024)  # by net
+        self._used = np.zeros(1024, dtype=bool)  # by id
+        self._rows: list[tuple[npt.NDArray[Any], ...]] = []  # key, section, farad, mark of [K] couplings
+        self._n_rows = 0
+        self._couplings = _Couplings(
+            key=np.empty(0, np.int64),
+            farad=np.empty(0),
+            count=np.empty(0, np.int64),
+            mark=np.empty(0, np.uint64),
+        )
+        self._coupling_line = 0
+        self._inside = 0  # capacitors within one net
+        self._inside_line = 0
+        for name in sorted(known):
+            self._new(name)
+
+    def add_grounds(self, names: Iterable[bytes]) -> None:
+        """Nets that are the reference node, case ignored."""
+        self._grounds.update(name.lower() for name in names)
+        self._looked.clear()
+        for number, name in enumerate(self._names):
+            if name.lower() in self._grounds:
+                self._net[number] = GROUND
+
+    def open(self, name: bytes, farad: float | None, slack: float, line: int) -> int:
+        """Begin the section of a net, or go on with it; returns the section."""
+        number = self._declare(name)
+        if number == GROUND:
+            return GROUND_SECTION
+        if self._role[number] not in {_FREE, _NET} or self._names[number] != name:
+            raise NodeError(f"net {_text(name)} is a node of net {self._owner(number)} already.")
+        self._role[number], self._net[number] = _NET, number
+        known = self._totals.get(number)
+        if known is None:
+            self._totals[number] = _Total(line=line, farad=farad, slack=slack)
+        elif known.farad is not None:
+            known.farad, known.slack = known.farad + (farad or 0.0), known.slack + slack
+        return number
+
+    def subnode_prefix(self, section: int) -> bytes:
+        """How the names of sub-nodes of a net usually begin."""
+        return self._names[section] + self.delimiter
+
+    def declare_part(self, name: bytes, section: int) -> None:
+        """A port or sub-node, which is summed into its net."""
+        if section >= 0 and (name == self._names[section] or self._head(name)[0] == self._names[section]):
+            return
+        number = self._ids.get(name)
+        if number is None and section >= 0:
+            self._note_surprise(name)
+            self._ids[name] = section
+            self._looked.pop(name, None)
+        elif number != section:
+            self._place(self._declare(name), section, _PART)
+
+    def declare_pin(self, name: bytes, section: int) -> None:
+        """A device pin, which is a node of its own if a capacitor ends there."""
+        number = self._declare(name)
+        if number == section:  # called like its net
+            self._pins.append((number, name))
+        elif self._place(number, section, _PIN):
+            self._order.append(number)
+            self._pins.append((number, name))
+
+    def declare_piece(self, name: bytes, section: int) -> None:
+        """A node of its own, whatever ends there."""
+        number = self._declare(name)
+        if number == section:
+            self._kept.add(number)
+        elif self._place(number, section, _PIECE):
+            self._order.append(number)
+
+    def put_pin(self, pin: bytes, node: bytes, section: int) -> None:
+        """A device pin on a node with a name of its own."""
+        self.declare_piece(node, section)
+        self._pins.append((self._declare(node), pin))
+
+    def add(self, ends: list[bytes], farad: FloatArray, section: OffsetArray, lines: OffsetArray) -> None:
+        """Add K capacitors.
+
+        Args:
+            ends: [2K] nodes a0 b0 a1 b1 …
+            farad: [K] farad.
+            section: [K] net in whose section they are listed, or `GROUND_SECTION`.
+            lines: [K] lines in the file.
+        """
+        n_before = len(self._names)
+        ids = np.fromiter(map(self._looked.__getitem__, ends), np.int32, len(ends))
+        self._note_first_lines(n_before, ids, lines)
+        low, high = np.minimum(ids[0::2], ids[1::2]), np.maximum(ids[0::2], ids[1::2])
+        self._used[high] = self._used[low] = True
+        between = low != high
+        if not between.all():
+            self._inside += int(np.count_nonzero(~between))
+            self._inside_line = self._inside_line or int(lines[np.argmin(between)])
+        for total, chosen in (
+            (self._ground, (low == GROUND) & between & (section != GROUND_SECTION)),
+            (self._from_ground, (low == GROUND) & between & (section == GROUND_SECTION)),
+        ):
+            np.add.at(total, high[chosen], farad[chosen])
+        counted = between & (section != GROUND_SECTION)
+        np.add.at(self._in_section, section[counted], farad[counted])
+        coupled = np.flatnonzero(between & (low != GROUND))
+        if len(coupled):
+            names = np.fromiter(map(hash, ends), np.int64, len(ends)).view(np.uint64)
+            mark = (names[0::2] + names[1::2])[coupled] * _MIX
+            mark = (mark ^ (mark >> np.uint64(29)) ^ farad[coupled].view(np.uint64)) * _MIX
+            key = low[coupled].astype(np.int64) << 32 | high[coupled].astype(np.int64) << 2
+            self._rows.append((key, section[coupled].astype(np.int32), farad[coupled], mark ^ (mark >> 32)))
+            self._n_rows += len(coupled)
+            self._coupling_line = self._coupling_line or int(lines[coupled[0]])
+        if self._n_rows > max(_ROWS_BEFORE_SUMMING, len(self._couplings.key)):
+            self._sum_couplings()
+        if len(self._looked) > _CACHED_NAMES:
+            self._looked.clear()
+
+    def finish(self, design: str, source: str, skipped: Iterable[SkippedCards]) -> Parasitics:
+        """The record of everything collected.
+
+        Raises:
+            UnknownNodeError: a capacitor ends on a node of no net.
+        """
+        self._settle_free_names()
+        self._sum_couplings()
+        notes = list(skipped)
+        couplings, ground = self._counted_once(notes)
+        net = np.array([*self._net, GROUND], dtype=np.int64)
+        grounded = net[net] == GROUND
+        nets = [number for number in self._totals if not grounded[number]]
+        nets += [i for i in self._loose_nets() if not grounded[i]]
+        nodes, node_of, pins = self._nodes(nets, net, grounded)
+        rank = np.full(len(net), GROUND)
+        rank[nets] = np.arange(len(nets))
+        end_a = np.concatenate([node_of[couplings.low], node_of[: len(self._names)]])
+        end_b = np.concatenate([node_of[couplings.high], np.full(len(self._names), GROUND)])
+        weight = np.concatenate([couplings.farad, ground])
+        real = np.concatenate([np.ones(len(couplings.key), bool), self._used[: len(self._names)]])
+        ground_farad, pair_a, pair_b, pair_farad = sum_capacitors(
+            len(nodes), end_a[real], end_b[real], weight[real]
+        )
+        self._check_totals(nets, rank[net], couplings, ground, notes)
+        self._note_inside(node_of, couplings, notes)
+        pin_node = node_of[[number for number, _ in pins]] if pins else np.empty(0, np.int64)
+        by_node = np.argsort(pin_node, kind="stable").tolist()
+        net_level = nodes == nets
+        names = decoded([self._names[i] for i in [*nodes, *nets]] + [pins[i][1] for i in by_node])
+        net_names = names[len(nodes) : len(nodes) + len(nets)]
+        return Parasitics(
+            design=design,
+            source=source,
+            nodes=net_names if net_level else names[: len(nodes)],
+            ground_farad=ground_farad,
+            pair_a=pair_a,
+            pair_b=pair_b,
+            pair_farad=pair_farad,
+            nets=net_names,
+            node_net=rank[net[nodes]].astype(np.int32),
+            pin_offset=np.concatenate([[0], np.cumsum(np.bincount(pin_node, minlength=len(nodes)))]).astype(
+                np.int64
+            ),
+            pin_names=names[len(nodes) + len(nets) :],
+            skipped_cards=tuple(notes),
+        )
+
+    def _resolve(self, name: bytes) -> int:
+        """Id of a node: its own if declared or unclear, its net's if it looks like a sub-node."""
+        head, _, tail = name.rpartition(self.delimiter)
+        for text in (name, head) if tail.isdigit() else (name,):
+            number = self._ids.get(text)
+            if number is not None:
+                return number if number < 0 or self._net[number] != GROUND else GROUND
+            if text.lower() in self._grounds:
+                return GROUND
+        if not head:
+            return self._new(name)
+        if tail.isdigit():
+            return self._new(head)
+        net = self._ids.get(head, _UNKNOWN)
+        if net >= 0 and self._role[net] == _NET:
+            return net if self._net[net] != GROUND else GROUND
+        return self._new(name)
+
+    def _head(self, name: bytes) -> tuple[bytes, bytes]:
+        head, _, tail = name.rpartition(self.delimiter)
+        return head, tail
+
+    def _new(self, name: bytes) -> int:
+        self._ids[name] = number = len(self._names)
+        self._names.append(name)
+        self._net.append(_UNKNOWN)
+        self._role.append(_FREE)
+        self._first_line.append(0)
+        if number + 2 > len(self._ground):  # one to spare, which takes what is meant for GROUND
+            self._ground, self._from_ground, self._in_section, self._used = (
+                np.concatenate([x, np.zeros_like(x)])
+                for x in (self._ground, self._from_ground, self._in_section, self._used)
+            )
+        return number
+
+    def _declare(self, name: bytes) -> int:
+        """Id of a name that a record declares."""
+        number = self._ids.get(name)
+        if number is not None:
+            return number if self._net[number] != GROUND or self._role[number] == _FREE else GROUND
+        if name.lower() in self._grounds:
+            return GROUND
+        self._note_surprise(name)
+        self._looked.pop(name, None)
+        return self._new(name)
+
+    def _note_surprise(self, name: bytes) -> None:
+        if self._head(name)[0] in self._ids:
+            self.surprises.add(name)
+
+    def _place(self, number: int, section: int, role: int) -> bool:
+        """Put a node on a net; whether it is new there."""
+        if number == GROUND:
+            return False
+        known = self._net[number]
+        if known not in {_UNKNOWN, section}:
+            raise NodeError(
+                f"node {_text(self._names[number])} lies on net {self._owner(number)} by an earlier line."
+            )
+        new = known == _UNKNOWN or (self._role[number] == _PART and role != _PART)
+        if new:
+            self._net[number], self._role[number] = section, role
+        return new
+
+    def _owner(self, number: int) -> str:
+        net = self._net[number]
+        return _text(self._names[net]) if net >= 0 else "0"
+
+    def _note_first_lines(self, n_before: int, ids: IntArray, lines: OffsetArray) -> None:
+        if len(self._names) == n_before:
+            return
+        fresh = np.flatnonzero(ids >= n_before)
+        numbers, first = np.unique(ids[fresh], return_index=True)
+        for number, line in zip(numbers.tolist(), lines[fresh[first] // 2].tolist(), strict=True):
+            self._first_line[number] = line
+
+    def _sum_couplings(self) -> None:
+        """Bring the rows collected since the last time into the sums."""
+        if not self._rows:
+            return
+        key, section, farad, mark = (np.concatenate(part) for part in zip(*self._rows, strict=True))
+        self._rows, self._n_rows = [], 0
+        net = np.array(self._net)
+        key |= np.where(net[key >> 32] == section, 0, np.where(net[(key & 0xFFFFFFFF) >> 2] == section, 1, 2))
+        known = self._couplings
+        key = np.concatenate([known.key, key])
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        starts = np.flatnonzero(np.diff(key, prepend=-1))
+
+        def summed(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return np.add.reduceat(np.concatenate([old, new])[order], starts)
+
+        self._couplings = _Couplings(
+            key=key[starts],
+            farad=summed(known.farad, farad),
+            count=summed(known.count, np.ones(len(farad), np.int64)),
+            mark=summed(known.mark, mark),
+        )
+
+    def _settle_free_names(self) -> None:
+        """Find the net of every name that was never declared."""
+        for number, name in enumerate(self._names):
+            if self._role[number] != _FREE or self._net[number] == GROUND:
+                continue
+            head = self._ids.get(self._head(name)[0])
+            if name in self.ports:
+                self._role[number], self._net[number] = _NET, number
+            elif head is not None and self._role[head] == _NET:
+                self._role[number], self._net[number] = _PART, self._net[head]
+            elif self._head(name)[0].lower() in self._grounds:
+                self._net[number] = GROUND
+            else:
+                raise UnknownNodeError(
+                    f"node {_text(name)} belongs to no net; expected a `*|NET` of this name, a `*|I`, `*|P` "
+                    f"or `*|S` record of it, or a name like NET{_text(self.delimiter)}1.",
+                    self._first_line[number],
+                )
+
+    def _loose_nets(self) -> list[int]:
+        """Ports without a section that capacitors name."""
+        return [i for i, role in enumerate(self._role) if role == _NET and i not in self._totals]
+
+    def _counted_once(self, notes: list[SkippedCards]) -> tuple[_Couplings, FloatArray]:
+        """Couplings and ground capacitance [ids], without those that a second section lists again."""
+        rows = self._couplings
+        ground, from_ground = self._ground[: len(self._names)], self._from_ground[: len(self._names)]
+        net = np.array([*self._net, GROUND])
+        has_section = np.zeros(len(net), dtype=bool)
+        has_section[list(self._totals)] = True
+        net_low, net_high = net[rows.low], net[rows.high]
+        judged = np.flatnonzero((net_low != net_high) & has_section[net_low] & has_section[net_high])
+        pair, next_pair = rows.key[judged][:-1] >> 2, rows.key[judged][1:] >> 2
+        alike = (
+            (pair == next_pair)
+            & (rows.side[judged][:-1] == 0)
+            & (rows.side[judged][1:] == 1)
+            & (rows.count[judged][:-1] == rows.count[judged][1:])
+            & (rows.mark[judged][:-1] == rows.mark[judged][1:])
+        )
+        n_again = int(rows.count[judged][1:][alike].sum())
+        if not n_again:
+            return rows, ground + from_ground
+        twice = 2 * int(np.count_nonzero(alike)) == len(judged)
+        kind = (
+            "C listed by both nets, counted once"
+            if twice
+            else "C listed by both nets, others not: counted twice"
+        )
+        notes.append(SkippedCards(kind=kind, count=n_again, first_line=self._coupling_line))
+        if not twice:
+            return rows, ground + from_ground
+        keep = np.ones(len(rows.key), dtype=bool)
+        keep[judged[1:][alike]] = False
+        return rows.take(keep), ground
+
+    def _nodes(
+        self, nets: list[int], net: OffsetArray, grounded: npt.NDArray[np.bool_]
+    ) -> tuple[list[int], OffsetArray, list[tuple[int, bytes]]]:
+        """Ids of the nodes in their order, node of each id, and the device pins that are not on ground."""
+        own = [
+            number
+            for number in dict.fromkeys(self._order)
+            if not grounded[number] and (self._role[number] == _PIECE or self._used[number])
+        ]
+        pins = [(number, pin) for number, pin in self._pins if number >= 0 and not grounded[number]]
+        target = net.copy()
+        target[own] = own
+        whole = set(nets)
+        if own:
+            busy = {int(i) for i in target[np.flatnonzero(self._used[: len(self._names)])] if i >= 0}
+            busy |= {int(target[number]) for number, _ in pins} | self._kept
+            whole = {i for i in nets if i in busy} | (whole - {int(net[i]) for i in own})
+        place = {number: k for k, number in enumerate(nets)}
+        own.sort(key=lambda number: place[int(net[number])])
+        nodes: list[int] = []
+        position = 0
+        for number in nets:
+            if number in whole:
+                nodes.append(number)
+            while position < len(own) and net[own[position]] == number:
+                nodes.append(own[position])
+                position += 1
+        node_id = np.full(len(net), GROUND, dtype=np.int64)
+        node_id[nodes] = np.arange(len(nodes))
+        node_of = node_id[target]
+        node_of[grounded] = GROUND
+        return nodes, node_of, pins
+
+    def _check_totals(
+        self,
+        nets: list[int],
+        rank: OffsetArray,
+        couplings: _Couplings,
+        ground: FloatArray,
+        notes: list[SkippedCards],
+    ) -> None:
+        """List nets whose `*|NET` total fits neither all their capacitance nor that of their section."""
+        low, high = rank[couplings.low], rank[couplings.high]
+        apart = low != high
+        summed = np.zeros(len(nets) + 1)  # the last one takes what ends on ground
+        np.add.at(summed, rank[: len(ground)], ground)
+        np.add.at(summed, low[apart], couplings.farad[apart])
+        np.add.at(summed, high[apart], couplings.farad[apart])
+        faults = []
+        for number, total in self._totals.items():
+            if total.farad is None or rank[number] < 0:
+                continue
+            found = (summed[rank[number]], self._in_section[number])
+            slack = total.slack + _RELATIVE_ROUNDING * abs(total.farad)
+            if all(abs(total.farad - value) > slack for value in found):
+                faults.append(total.line)
+        if faults:
+            notes.append(
+                SkippedCards(
+                    kind="*|NET total unlike its capacitors", count=len(faults), first_line=min(faults)
+                )
+            )
+
+    def _note_inside(self, node_of: OffsetArray, couplings: _Couplings, notes: list[SkippedCards]) -> None:
+        count = self._inside + int(couplings.count[node_of[couplings.low] == node_of[couplings.high]].sum())
+        line = self._inside_line or self._coupling_line
+        if count:
+            notes.append(SkippedCards(kind="C within one net", count=count, first_line=line))
+
+
+def _text(name: bytes) -> str:
+    return decoded([name])[0] if name else ""
