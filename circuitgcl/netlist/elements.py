@@ -76,12 +76,27 @@ def parse_element(text: str, location: SourceLocation) -> Element | None:
         words.append(of_model)
     if letter in "mxqjz" and "(" in head:
         words = without_parentheses(words)
-    parse = _PARSERS.get(letter)
+    parse = _instance if _lacks_its_x(letter, words) else _PARSERS.get(letter)
     element = None if parse is None else parse(words, _parameters(tail), location)
     if element is None or not (of_model or substrate):
         return element
     nodes = (*element.nodes, substrate) if substrate else element.nodes
     return replace(element, nodes=nodes, master=_unbracketed(element.master))
+
+
+_MOST_NAMES = {**dict.fromkeys("rcldvi", 4), "w": 5, **dict.fromkeys("sot", 6)}  # nodes, model, on or off
+_KEYWORDS = frozenset(  # that stand among the values of an element
+    {"dc", "ac", "sin", "pulse", "pwl", "exp", "sffm", "am", "pat", "trnoise", "trrandom", "external", "wave"}
+    | {"on", "off", "poly"}
+)
+
+
+def _lacks_its_x(letter: str, words: Words) -> bool:
+    """Whether a card has so many nodes that it must be an instance, as some exporters name them (`dac1a`)."""
+    most = _MOST_NAMES.get(letter)
+    if most is None or len(words) - 1 <= most:
+        return False
+    return all(_is_name(word) and word.lower() not in _KEYWORDS for word in words[1:])
 
 
 _CDL_MODEL = re.compile(r"(?<!\S)\$\[[^\]\s]*\]")
@@ -233,8 +248,6 @@ def _passive(words: Words, parameters: Mapping[str, str], location: SourceLocati
     if len(words) < 3:
         raise _too_few(words, len(words) - 1, "two are needed", location)
     model, values, nodes, rest = "", dict(parameters), words[1:3], words[3:]
-    if len(rest) > 2 and all(_is_name(word) for word in rest):  # an instance whose name lacks its X
-        return _instance(words, parameters, location)
     if len(rest) > 1 and all(_is_name(word) for word in rest[:2]):  # a bulk node before the model
         nodes, rest = [*nodes, rest[0]], rest[1:]
     has_own_model = any(word.startswith("$[") for word in rest)  # CDL: `$[model]`
@@ -284,7 +297,8 @@ def _black_box(words: Words, parameters: Mapping[str, str], location: SourceLoca
     count = _BLACK_BOX_NODES.get(letter, len(words) - 2)
     if len(words) <= count or count < 1:
         raise _too_few(words, len(words) - 1, f"{max(1, count)} are needed", location)
-    model = next((word for word in reversed(words[count + 1 :]) if _is_name(word)), "")
+    behind = (word for word in reversed(words[count + 1 :]) if word.lower() not in ("on", "off"))
+    model = next((word for word in behind if _is_name(word)), "")
     return Element(DeviceType.OTHER, words[0], tuple(words[1 : count + 1]), model, parameters)
 
 

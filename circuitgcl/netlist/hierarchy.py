@@ -39,6 +39,7 @@ class Device:
 
 
 Target = Subcircuit | Device | None
+_TWO_TERMINAL = (DeviceType.RESISTOR, DeviceType.CAPACITOR, DeviceType.INDUCTOR, DeviceType.DIODE)
 _WITHOUT_MODEL = {kind: Device(kind) for kind in DeviceType}
 
 
@@ -118,9 +119,11 @@ class Masters:
             return _WITHOUT_MODEL[spec.kind]
         netlist = self.netlist
         told = model_type(netlist, definition, spec.master)
-        if spec.kind is not None:
-            return Device(spec.kind if told is None else told)
+        if told is not None and spec.kind is not None:
+            return Device(told)
         found = netlist.find(spec.master, netlist.scope_inside(definition))
+        if spec.kind is not None:
+            return found if found and self._is_cell(found, definition, spec) else Device(spec.kind)
         if found is None:
             if told is None and netlist.case_sensitive:
                 told = SPECTRE_PRIMITIVES.get(spec.master)
@@ -132,6 +135,11 @@ class Masters:
             return found if told is None else Device(told)
         told = self._wrapped_device(found)
         return found if told is None else Device(told, found)
+
+    def _is_cell(self, found: Subcircuit, definition: Subcircuit, spec: CardSpec) -> bool:
+        """Whether a two-terminal card names a cell; some exporters leave the X off (`cap1 a b CAP1`)."""
+        is_alike = found is not definition and spec.pins in (len(found.ports), found.port_count)
+        return is_alike and spec.kind in _TWO_TERMINAL and self._wrapped_device(found) is None
 
     def _wrapped_device(self, definition: Subcircuit) -> DeviceType | None:
         """Type of the device that a definition wraps, if it does."""

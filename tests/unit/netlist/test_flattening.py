@@ -382,3 +382,33 @@ def test_a_parameter_that_only_a_function_uses_is_passed(flatten_deck: FlattenDe
         """
     )
     assert circuit.table.width_m[circuit.device_card].tolist() == [2e-6, 4e-6]
+
+
+def test_instances_whose_names_lack_the_x(flatten_deck: FlattenDeck) -> None:
+    circuit = flatten_deck(
+        """* t
+        .subckt DAC1 clk a b c d vdd
+        R1 clk a 1
+        C1 b c 1f
+        R2 d vdd 1
+        .ends
+        .subckt CAP1 a b
+        C1 a b 1f
+        .ends
+        dac1a ck n1 n2 n3 n4 vdd DAC1
+        input1 ck n1 n2 n3 n4 vdd DAC1
+        cap1 n1 n2 CAP1
+        C5 n1 n2 mim w=1u l=1u
+        V1 ck 0 dc vhigh ac vsmall
+        C6 n1 n2 poly c0 c1 c2
+        D1 n1 n2 dmod area off
+        """
+    )
+    assert sorted(pins(circuit)) == [
+        "C5",
+        "C6",
+        "D1",
+        "V1",
+        "cap1/C1",
+        *(f"{name}/{device}" for name in ("dac1a", "input1") for device in ("C1", "R1", "R2")),
+    ]
