@@ -69,11 +69,18 @@ class Lines:
         ):
             yield row, self.data[start:stop]
 
+    def runs(self, chosen: Mask) -> Iterator[tuple[int, bytes]]:
+        """First line and text of each stretch of chosen lines."""
+        edges = np.flatnonzero(np.diff(chosen, prepend=False, append=False))
+        begins, ends = edges[0::2], edges[1::2] - 1
+        for row, begin, end in zip(
+            begins.tolist(), self.starts[begins].tolist(), self.stops[ends].tolist(), strict=True
+        ):
+            yield row, self.data[begin:end]
+
     def words(self, chosen: Mask) -> list[bytes]:
         """Fields of all chosen lines, one after the other."""
-        edges = np.flatnonzero(np.diff(chosen, prepend=False, append=False))
-        begins, ends = self.starts[edges[0::2]].tolist(), self.stops[edges[1::2] - 1].tolist()
-        return b" ".join([self.data[a:b] for a, b in zip(begins, ends, strict=True)]).split()
+        return b" ".join([text for _, text in self.runs(chosen)]).split()
 
 
 def sort_lines(text: bytes) -> Lines:

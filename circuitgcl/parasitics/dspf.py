@@ -27,6 +27,7 @@ alone (tools differ). Differences beyond the digits printed are listed among the
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ from circuitgcl.parasitics.cards import (
 )
 from circuitgcl.parasitics.dspf_network import (
     GROUND_SECTION,
+    OWN,
     NodeError,
     SectionedNetwork,
     UnknownNodeError,
@@ -60,6 +62,7 @@ _INSTANCE_SECTION = re.compile(rb"(?i)\*+\s*(instance|device)s?\s+section")
 _MARKED = re.compile(rb"\((.*)\) // (?:piece|on (\S+))\s*$", re.DOTALL)  # as `write_dspf` does
 _CLOSED = re.compile(rb"\((.*?)\)\s*(?://.*|[$;].*)?$", re.DOTALL)
 _NUMBER = re.compile(NUMBER_PATTERN)
+_MANTISSA = re.compile(rb"[+-]?([0-9.]+)")
 _UNITS = frozenset({"", "f", "farad", "farads"})
 
 
@@ -124,11 +127,23 @@ class _DspfReader:
             self._flush()
         self._take_subnodes(lines, subnodes, first)
         rows = np.flatnonzero(cards) + first
-        names, ends, values = split_cards(lines.words(cards))
+        names, ends, values = split_cards(self._words(lines, cards, first))
         farad = numbers(values, parse_farad)
         for i in np.flatnonzero(~((farad >= 0) & (farad < np.inf))).tolist():
             farad[i] = self._card_farad([names[i], *ends[2 * i : 2 * i + 2], values[i]], int(rows[i]))
         self._store(rows, ends, farad)
+
+    def _words(self, lines: Lines, cards: Mask, first: int) -> list[bytes]:
+        """Fields of the plain cards, with `OWN` for the name of the section's net where a sub-node has it."""
+        where, sections = zip(*self._sections, strict=True)
+        pieces = []
+        for row, text in lines.runs(cards):
+            section = sections[bisect_right(where, first + row) - 1]
+            usual = self.network.subnode_prefix(section)
+            if usual:
+                text = text.replace(b" " + usual, b" " + OWN + usual[-1:])
+            pieces.append(text)
+        return b" ".join(pieces).split()
 
     def _sort(self, lines: Lines) -> tuple[Mask, Mask, Mask]:
         """Plain C cards, plain `*|S` records, and lines that need a closer look, each [L]."""
@@ -168,7 +183,11 @@ class _DspfReader:
             return
         self._flush()
         if line.startswith(b"*|I (") and line.endswith(b")"):
-            self._take_node(b"I", line[4:], number, self._section)
+            fields = line[5:-1].split(None, 3)
+            if len(fields) < 3 or self._section < 0 or b"//" in line:
+                self._take_node(b"I", line[4:], number, self._section)
+            else:
+                self._put_pin(fields[0], number)
         elif line.startswith(b"*|NET ") or (line.startswith(b"*|") and b"(" in line and b")" in line):
             self._take_record(line, number)
         elif line.startswith(b"*") and not line.startswith(b"*|"):
@@ -259,23 +278,18 @@ class _DspfReader:
 
     def _total(self, fields: list[bytes], number: int) -> tuple[float, float]:
         """Total of a `*|NET` record, farad, and half a unit of its last printed digit."""
-        text = decode(b"".join(fields[1:3]))  # a unit may stand apart: `0.0046 PF`
+        text = fields[1] + fields[2] if len(fields) > 2 and fields[2].isalpha() else fields[1]
         try:
-            value = parse_farad(text)
+            value = parse_farad(decode(text))
         except ValueError:
-            text = decode(fields[1])
-            try:
-                value = parse_farad(text)
-            except ValueError:
-                raise self._error(
-                    number,
-                    f"the total `{shortened(text.encode())}` of net {decode(fields[0])} is no capacitance; "
-                    "expected farad or a known unit such as 0.0046PF, 4.6FF, 4.6e-15.",
-                ) from None
-        match = _NUMBER.fullmatch(text.lstrip("+-"))
-        mantissa = match["mantissa"] if match else "0"
+            raise self._error(
+                number,
+                f"the total `{shortened(text)}` of net {decode(fields[0])} is no capacitance; "
+                "expected farad or a known unit such as 0.0046PF, 4.6FF, 4.6e-15.",
+            ) from None
+        mantissa = _MANTISSA.match(text)[1]  # type: ignore[index]  # a number has one
         scale = abs(value / float(mantissa)) if float(mantissa) else 0.0
-        return value, 0.5 * scale * 10.0 ** -len(mantissa.partition(".")[2])
+        return value, 0.5 * scale * 10.0 ** -len(mantissa.partition(b".")[2])
 
     def _take_node(self, keyword: bytes, rest: bytes, number: int, section: int) -> None:
         """Handle `*|P (…)`, `*|I (…)` or `*|S (…)`."""
@@ -303,6 +317,12 @@ class _DspfReader:
         except NodeError as error:
             raise self._error(number, str(error)) from None
 
+    def _put_pin(self, name: bytes, number: int) -> None:
+        try:
+            self.network.declare_pin(name, self._section)
+        except NodeError as error:
+            raise self._error(number, str(error)) from None
+
     def _take_subnodes(self, lines: Lines, subnodes: Mask, first: int) -> None:
         """Check the plain `*|S` records section by section; those called after their net need no entry."""
         rows = np.flatnonzero(subnodes)
@@ -314,7 +334,7 @@ class _DspfReader:
             if here == there:
                 continue
             begin, end = int(lines.starts[rows[here]]), int(lines.stops[rows[there - 1]])
-            usual = self.network.subnode_prefix(section) if section >= 0 else b""
+            usual = self.network.subnode_prefix(section)
             if usual and lines.data.count(_SUBNODE + usual, begin, end) == there - here:
                 continue
             for row in rows[here:there].tolist():

@@ -29,6 +29,9 @@ _UNKNOWN = -2
 _FREE, _NET, _PIN, _PART, _PIECE = range(5)  # roles of a name; parts are summed into their net
 _CACHED_NAMES = 1 << 17
 _ROWS_BEFORE_SUMMING = 1 << 20
+OWN = b"\x01"  # stands for the name of the section's net in names of sub-nodes: no name begins so
+_OWN_ID = 0x7FFFFFFE  # of a sub-node `OWN:3`
+_UNFOLDED_ID = _OWN_ID - 1  # of what only begins so, `OWN:3:4`: looked up with the whole name
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # odd; spreads the bits of name hashes and values
 _RELATIVE_ROUNDING = 1e-4  # of the values of the capacitors behind a total
 
@@ -46,15 +49,16 @@ class UnknownNodeError(NodeError):
 
 
 class _Looked(dict[bytes, int]):
-    """Ids of the names looked up lately."""
+    """Names looked up lately: a hash of the sub-node within its net above 32 bits of id + 1."""
 
-    def __init__(self, resolve: Callable[[bytes], int]) -> None:
+    def __init__(self, resolve: Callable[[bytes], tuple[int, bytes]]) -> None:
         super().__init__()
         self._resolve = resolve
 
     def __missing__(self, name: bytes) -> int:
-        self[name] = number = self._resolve(name)
-        return number
+        number, part = self._resolve(name)
+        self[name] = packed = (hash(part) & 0x7FFFFFFF) << 32 | (number + 1)
+        return packed
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,6 +105,7 @@ class SectionedNetwork:
         self.ports: set[bytes] = set()
         self.surprises: set[bytes] = set()  # declared after they may have been taken for sub-nodes
         self._grounds = {b"0"}
+        self._heads: set[bytes] = set()  # what stands before the delimiter in declared names
         self._ids: dict[bytes, int] = {}
         self._looked = _Looked(self._resolve)
         self._names: list[bytes] = []
@@ -128,6 +133,7 @@ class SectionedNetwork:
         self._inside_line = 0
         for name in sorted(known):
             self._new(name)
+            self._heads.add(self._head(name)[0])
 
     def add_grounds(self, names: Iterable[bytes]) -> None:
         """Nets that are the reference node, case ignored."""
@@ -153,7 +159,9 @@ class SectionedNetwork:
         return number
 
     def subnode_prefix(self, section: int) -> bytes:
-        """How the names of sub-nodes of a net usually begin."""
+        """How names of sub-nodes of a net begin, and no other names; empty where others do, too."""
+        if section < 0 or self._names[section] in self._heads:
+            return b""
         return self._names[section] + self.delimiter
 
     def declare_part(self, name: bytes, section: int) -> None:
@@ -164,12 +172,18 @@ class SectionedNetwork:
         if number is None and section >= 0:
             self._note_surprise(name)
             self._ids[name] = section
-            self._looked.pop(name, None)
         elif number != section:
             self._place(self._declare(name), section, _PART)
 
     def declare_pin(self, name: bytes, section: int) -> None:
         """A device pin, which is a node of its own if a capacitor ends there."""
+        if section >= 0 and name not in self._ids and name.lower() not in self._grounds:
+            self._note_surprise(name)
+            number = self._new(name)
+            self._net[number], self._role[number] = section, _PIN
+            self._order.append(number)
+            self._pins.append((number, name))
+            return
         number = self._declare(name)
         if number == section:  # called like its net
             self._pins.append((number, name))
@@ -194,13 +208,18 @@ class SectionedNetwork:
         """Add K capacitors.
 
         Args:
-            ends: [2K] nodes a0 b0 a1 b1 …
+            ends: [2K] nodes a0 b0 a1 b1 …; `OWN` may stand for the name of the section's net.
             farad: [K] farad.
             section: [K] net in whose section they are listed, or `GROUND_SECTION`.
             lines: [K] lines in the file.
         """
         n_before = len(self._names)
-        ids = np.fromiter(map(self._looked.__getitem__, ends), np.int32, len(ends))
+        packed = np.fromiter(map(self._looked.__getitem__, ends), np.int64, len(ends))
+        for i in np.flatnonzero((packed & 0xFFFFFFFF) == _UNFOLDED_ID + 1).tolist():
+            name = self._names[section[i // 2]] if section[i // 2] >= 0 else b""
+            packed[i] = self._looked[name + ends[i].removeprefix(OWN)]
+        ids = (packed & 0xFFFFFFFF).astype(np.int32) - np.int32(1)
+        ids = np.where(ids == _OWN_ID, np.repeat(section, 2), ids).astype(np.int32)
         self._note_first_lines(n_before, ids, lines)
         low, high = np.minimum(ids[0::2], ids[1::2]), np.maximum(ids[0::2], ids[1::2])
         self._used[high] = self._used[low] = True
@@ -217,8 +236,9 @@ class SectionedNetwork:
         np.add.at(self._in_section, section[counted], farad[counted])
         coupled = np.flatnonzero(between & (low != GROUND))
         if len(coupled):
-            names = np.fromiter(map(hash, ends), np.int64, len(ends)).view(np.uint64)
-            mark = (names[0::2] + names[1::2])[coupled] * _MIX
+            part = (packed >> 32).view(np.uint64) * _MIX + ids.astype(np.uint64)
+            part = (part ^ (part >> np.uint64(31))) * _MIX
+            mark = (part[0::2] + part[1::2])[coupled] * _MIX
             mark = (mark ^ (mark >> np.uint64(29)) ^ farad[coupled].view(np.uint64)) * _MIX
             key = low[coupled].astype(np.int64) << 32 | high[coupled].astype(np.int64) << 2
             self._rows.append((key, section[coupled].astype(np.int32), farad[coupled], mark ^ (mark >> 32)))
@@ -277,23 +297,25 @@ class SectionedNetwork:
             skipped_cards=tuple(notes),
         )
 
-    def _resolve(self, name: bytes) -> int:
-        """Id of a node: its own if declared or unclear, its net's if it looks like a sub-node."""
+    def _resolve(self, name: bytes) -> tuple[int, bytes]:
+        """Id of a node and its name within that: its own if declared or unclear, else its net's."""
         head, _, tail = name.rpartition(self.delimiter)
-        for text in (name, head) if tail.isdigit() else (name,):
+        if name.startswith(OWN):
+            return (_OWN_ID, tail) if head == OWN else (_UNFOLDED_ID, b"")
+        for text, part in ((name, name), (head, tail)) if tail.isdigit() else ((name, name),):
             number = self._ids.get(text)
             if number is not None:
-                return number if number < 0 or self._net[number] != GROUND else GROUND
+                return (number if number < 0 or self._net[number] != GROUND else GROUND), part
             if text.lower() in self._grounds:
-                return GROUND
+                return GROUND, part
         if not head:
-            return self._new(name)
+            return self._new(name), name
         if tail.isdigit():
-            return self._new(head)
+            return self._new(head), tail
         net = self._ids.get(head, _UNKNOWN)
         if net >= 0 and self._role[net] == _NET:
-            return net if self._net[net] != GROUND else GROUND
-        return self._new(name)
+            return (net if self._net[net] != GROUND else GROUND), tail
+        return self._new(name), name
 
     def _head(self, name: bytes) -> tuple[bytes, bytes]:
         head, _, tail = name.rpartition(self.delimiter)
@@ -320,11 +342,12 @@ class SectionedNetwork:
         if name.lower() in self._grounds:
             return GROUND
         self._note_surprise(name)
-        self._looked.pop(name, None)
         return self._new(name)
 
     def _note_surprise(self, name: bytes) -> None:
-        if self._head(name)[0] in self._ids:
+        head = name.rpartition(self.delimiter)[0]
+        self._heads.add(head)
+        if head in self._ids:
             self.surprises.add(name)
 
     def _place(self, number: int, section: int, role: int) -> bool:

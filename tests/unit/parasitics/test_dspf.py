@@ -178,6 +178,23 @@ def test_a_net_may_be_called_like_a_subnode_of_another(tmp_path: Path) -> None:
     assert couplings(found) == {("a", "a:2"): 4e-15}
 
 
+def test_a_pin_may_be_called_like_a_subnode_of_a_later_net(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, "*|NET a 0\n*|I (b:1 b 1 B 0)\nC1 a:1 b:1 1f\n*|NET b 0\nC2 b:1 b:2 2f\nC3 b:2 0 4f\n"
+    )
+    assert [found.nets[i] for i in found.node_net] == ["a", "a", "b"]
+    assert couplings(found) == {("a", "b:1"): 1e-15, ("b:1", "b"): 2e-15}
+
+
+def test_subnodes_of_subnodes(tmp_path: Path) -> None:
+    found = read(
+        tmp_path, "*|NET b 0\n*|NET a 0\nC1 a:1:2 b 1f\nC2 a:1 0 2f\nC3 a:1:G 0 4f\n*|I (a:1:G a:1 G I 0)\n"
+    )
+    assert found.nodes == ("b", "a", "a:1:G")
+    assert couplings(found) == {("b", "a"): 1e-15}
+    assert found.ground_farad.tolist() == [0, 2e-15, 4e-15]
+
+
 def test_a_port_without_section_is_a_net(tmp_path: Path) -> None:
     found = read(tmp_path, ".subckt t a vdd\n*|NET a 0\nC1 a vdd 1f\n.ends\n")
     assert found.nets == ("a", "vdd")
