@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from circuitgcl.cli.dataset import dataset
 from circuitgcl.cli.options import (
     Config,
     Device,
@@ -42,6 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(dataset, name="dataset")
 
 
 def _show_version(asked: bool) -> None:
@@ -186,7 +188,9 @@ def pretrain(
 
 @app.command()
 def finetune(
-    manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="TOML list of labelled designs.")],
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST|DIR", help="TOML list of labelled designs, or a data set.")
+    ],
     output: RunOutput,
     encoder: Annotated[
         Path | None, typer.Option("--encoder", metavar="RUN", help="Pretrained encoder.")
@@ -202,7 +206,7 @@ def finetune(
 ) -> None:
     """Train a model on labelled designs."""
     from circuitgcl.config import load_config
-    from circuitgcl.data import load_design, read_manifest
+    from circuitgcl.data import list_designs, open_design
     from circuitgcl.data.designs import without
     from circuitgcl.finetuning import FinetuneConfig
     from circuitgcl.finetuning import finetune as run_finetune
@@ -212,7 +216,7 @@ def finetune(
     check_device(device)
     pretrained = None if encoder is None else load_encoder(encoder)
     with _status("reading the designs"):
-        designs = [load_design(files) for files in without(read_manifest(manifest), globs(skip))]
+        designs = [open_design(files) for files in without(list_designs(manifest), globs(skip))]
     run_finetune(
         designs,
         resolved,
@@ -229,7 +233,7 @@ def finetune(
 @app.command()
 def evaluate(
     designs: Annotated[
-        list[Path], typer.Argument(metavar="SCHEMATIC EXTRACTED | MANIFEST", help="What to score.")
+        list[Path], typer.Argument(metavar="SCHEMATIC EXTRACTED | MANIFEST|DIR", help="What to score.")
     ],
     output: Output = None,
     top: Top = None,
@@ -247,7 +251,7 @@ def evaluate(
     from rich.console import Console
 
     from circuitgcl.config import load_config
-    from circuitgcl.data.designs import load_design
+    from circuitgcl.data import open_design
     from circuitgcl.files import check_output, write_atomically
 
     if output is not None:
@@ -264,7 +268,7 @@ def evaluate(
         resolved = load_config(EvaluateConfig, config, [*settings_of(flags), *(settings or ())])
         predictor = Predictor(load_model(model), device)
     with _status(f"evaluating {len(files)} design{'s'[: len(files) > 1]}"):
-        loaded = (load_design(file, top=top, rails=resolved.graph.rails) for file in files)
+        loaded = (open_design(file, top=top, rails=resolved.graph.rails) for file in files)
         metrics = evaluate_all(predictor, loaded, min_cap_farad=resolved.min_cap_farad)
     if output is not None:
         content: Any = metrics[0] if len(metrics) == 1 else metrics
@@ -273,18 +277,19 @@ def evaluate(
 
 
 def _designs_to_score(paths: list[Path], only: tuple[str, ...]) -> tuple[Any, ...]:
-    """`DesignFiles` of a schematic and its extraction, or of a manifest."""
-    from circuitgcl.data.designs import DesignFiles, chosen, read_manifest
+    """`DesignFiles` of a schematic and its extraction, of a manifest or of a data set."""
+    from circuitgcl.data import list_designs
+    from circuitgcl.data.designs import DesignFiles, chosen
     from circuitgcl.netlist.reading import design_name
 
     if len(paths) == 2:
         return (DesignFiles(name=design_name(paths[0]), schematic=paths[0], extracted=paths[1]),)
-    if len(paths) > 2 or paths[0].suffix.lower() != ".toml":
+    if len(paths) > 2 or not (paths[0].suffix.lower() == ".toml" or paths[0].is_dir()):
         raise InputError(
             f"{len(paths)} file{'s'[: len(paths) > 1]} given; "
-            "expected SCHEMATIC EXTRACTED, or one MANIFEST.toml"
+            "expected SCHEMATIC EXTRACTED, one MANIFEST.toml or one data set folder"
         )
-    return chosen(read_manifest(paths[0]), only)
+    return chosen(list_designs(paths[0]), only)
 
 
 def _interactive() -> bool:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
+import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from circuitgcl.data.labels import Labels, label_nets
 from circuitgcl.errors import DataError, SourceLocation
 from circuitgcl.graph import CircuitGraph, build_graph
-from circuitgcl.netlist import flatten, read_netlist
+from circuitgcl.netlist import Netlist, flatten, read_netlist
 from circuitgcl.parasitics import read_parasitics
 
 
 @dataclass(frozen=True, kw_only=True)
 class DesignFiles:
-    """Where a design lies and what it belongs to."""
+    """Where a design lies, what it belongs to, and how it is read."""
 
     name: str
     schematic: Path
     extracted: Path | None = None
     technology: str = ""
     family: str = ""  # designs of one family share layout and never stand on both sides of a split
+    licence: str = ""
+    top: str = ""  # top cell of the schematic; chosen when empty
+    rails: tuple[str, ...] = ()  # glob patterns of rail names; recognised when empty
+    ground: tuple[str, ...] = ()  # extracted nets besides `0` that are the reference node
+    name_map: Path | None = None  # extracted and schematic names, where these differ beyond spelling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,19 +43,36 @@ class Design:
     labels: Labels | None
 
 
+Files = TypeVar("Files", bound=DesignFiles)
+
+
 def load_design(files: DesignFiles, *, top: str | None = None, rails: Sequence[str] = ()) -> Design:
-    """Read, flatten, build and label one design.
+    """Read, flatten, build and label one design from its source files.
+
+    Args:
+        files: the design; its own top cell and rails hold where none is given here.
+        top: top cell of the schematic.
+        rails: glob patterns of rail names.
 
     Raises:
         NetlistError: the schematic is unreadable.
         ParasiticsError: the extraction is unreadable or does not match the schematic.
     """
-    graph = build_graph(flatten(read_netlist(files.schematic), top), rails=rails)
-    labels = None if files.extracted is None else label_nets(graph, read_parasitics(files.extracted))
-    return Design(files=files, graph=graph, labels=labels)
+    return design_of(files, read_netlist(files.schematic), top=top, rails=rails)
 
 
-def chosen(designs: Sequence[DesignFiles], patterns: Sequence[str]) -> tuple[DesignFiles, ...]:
+def design_of(
+    files: DesignFiles, netlist: Netlist, *, top: str | None = None, rails: Sequence[str] = ()
+) -> Design:
+    """Flatten, build and label a design whose schematic is read already; the rest as `load_design`."""
+    graph = build_graph(flatten(netlist, top or files.top or None), rails=rails or files.rails)
+    if files.extracted is None:
+        return Design(files=files, graph=graph, labels=None)
+    parasitics = read_parasitics(files.extracted, ground_names=files.ground)
+    return Design(files=files, graph=graph, labels=label_nets(graph, parasitics))
+
+
+def chosen(designs: Sequence[Files], patterns: Sequence[str]) -> tuple[Files, ...]:
     """Designs whose name matches one of the glob patterns; all when there is none.
 
     Raises:
@@ -62,7 +86,7 @@ def chosen(designs: Sequence[DesignFiles], patterns: Sequence[str]) -> tuple[Des
     return kept
 
 
-def without(designs: Sequence[DesignFiles], patterns: Sequence[str]) -> tuple[DesignFiles, ...]:
+def without(designs: Sequence[Files], patterns: Sequence[str]) -> tuple[Files, ...]:
     """Designs whose name matches none of the glob patterns.
 
     Raises:
@@ -74,7 +98,10 @@ def without(designs: Sequence[DesignFiles], patterns: Sequence[str]) -> tuple[De
     return kept
 
 
-_MANIFEST_KEYS = ("name", "schematic", "extracted", "technology", "family")
+_TEXT_KEYS = ("name", "schematic", "extracted", "technology", "family", "licence", "top", "map")
+_LIST_KEYS = ("rails", "ground")
+_FILE_KEYS = ("schematic", "extracted", "map")
+_TABLE = re.compile(r"[ \t]*\[\[\s*design\s*\]\]")
 
 
 def read_manifest(path: str | Path) -> tuple[DesignFiles, ...]:
@@ -87,7 +114,8 @@ def read_manifest(path: str | Path) -> tuple[DesignFiles, ...]:
     path = Path(path)
     here = SourceLocation(str(path), 0)
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        tree = tomllib.loads(text)
     except FileNotFoundError:
         raise DataError(f"manifest {path} does not exist") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -95,36 +123,61 @@ def read_manifest(path: str | Path) -> tuple[DesignFiles, ...]:
     entries = tree.get("design")
     if not isinstance(entries, list) or not entries:
         raise DataError("the manifest lists no [[design]]", location=here)
-    designs = tuple(_design_files(entry, path) for entry in entries)
-    names = [files.name for files in designs]
-    for name in names:
-        if names.count(name) > 1:
-            raise DataError(f"two designs are called {name!r}; give each a name of its own", location=here)
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if _TABLE.match(line)]
+    if len(lines) != len(entries):  # written as one inline array
+        lines = [0] * len(entries)
+    places = [SourceLocation(str(path), line) for line in lines]
+    designs = tuple(_design_files(e, path.parent, place) for e, place in zip(entries, places, strict=True))
+    first: dict[str, int] = {}
+    for number, files in enumerate(designs):
+        if first.setdefault(files.name, number) != number:
+            raise DataError(
+                f"two designs are called {files.name!r}; give each a name of its own", location=places[number]
+            )
     return designs
 
 
-def _design_files(entry: Any, path: Path) -> DesignFiles:
-    here = SourceLocation(str(path), 0)
+def _design_files(entry: Any, folder: Path, place: SourceLocation) -> DesignFiles:
     if not isinstance(entry, dict):
-        raise DataError(f"{entry!r} stands where a [[design]] table is expected", location=here)
+        raise DataError(f"{entry!r} stands where a [[design]] table is expected", location=place)
     for key, value in entry.items():
-        if key not in _MANIFEST_KEYS:
-            known = ", ".join(_MANIFEST_KEYS)
-            raise DataError(f"unknown key {key!r} in a [[design]]; known: {known}", location=here)
-        if not isinstance(value, str):
-            raise DataError(f"{key} = {value!r} in a [[design]] is no text", location=here)
+        _check_entry(key, value, place)
     if not entry.get("schematic"):
-        raise DataError("a [[design]] has no schematic", location=here)
-    schematic = path.parent / entry["schematic"]
-    extracted = path.parent / entry["extracted"] if entry.get("extracted") else None
-    for file in (schematic, extracted):
-        if file is not None and not file.is_file():
-            raise DataError(f"listed file {file} does not exist", location=here)
-    name = entry.get("name") or schematic.name.split(".")[0]
+        raise DataError("a [[design]] has no schematic", location=place)
+    paths = {key: folder / entry[key] for key in _FILE_KEYS if entry.get(key)}
+    for file in paths.values():
+        if not file.is_file():
+            raise DataError(f"listed file {file} does not exist", location=place)
+    name = entry.get("name") or paths["schematic"].name.split(".")[0]
     return DesignFiles(
         name=name,
-        schematic=schematic,
-        extracted=extracted,
+        schematic=paths["schematic"],
+        extracted=paths.get("extracted"),
         technology=entry.get("technology", ""),
         family=entry.get("family") or name.split("__")[0],
+        licence=entry.get("licence", ""),
+        top=entry.get("top", ""),
+        rails=_listed(entry, "rails"),
+        ground=_listed(entry, "ground"),
+        name_map=paths.get("map"),
     )
+
+
+def _check_entry(key: str, value: Any, place: SourceLocation) -> None:
+    known = (*_TEXT_KEYS, *_LIST_KEYS)
+    if key not in known:
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+        raise DataError(f"unknown key {key!r} in a [[design]]; {hint}", location=place)
+    if key in _LIST_KEYS and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return
+    if not isinstance(value, str):
+        fault = "is no list of texts" if key in _LIST_KEYS else "is no text"
+        raise DataError(f"{key} = {value!r} in a [[design]] {fault}", location=place)
+
+
+def _listed(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Texts of a list, or of a text with commas."""
+    value = entry.get(key, [])
+    items = value.split(",") if isinstance(value, str) else value
+    return tuple(item.strip() for item in items if item.strip())

@@ -1,7 +1,8 @@
 """Targets of a design: what extraction found, on the nets of the schematic.
 
 Capacitance to a rail is load to AC ground, so a net's target load is its ground-equivalent capacitance:
-substrate, ground and every rail together. Signal-signal capacitance is coupling.
+substrate, ground and every rail together. Signal-signal capacitance is coupling. What the extractor itself
+called ground capacitance, the target of the published data, is kept beside it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitgcl.data.pin_labels import PinLabels, label_pins
 from circuitgcl.graph.building import CircuitGraph
 from circuitgcl.parasitics import MatchReport, Parasitics, match_nets, to_net_level
 
@@ -22,7 +24,9 @@ class Labels:
     pair: NDArray[np.int32]  # [L, 2] signal nets, a < b
     coupling_farad: NDArray[np.float64]  # [L]
     load_farad: NDArray[np.float64]  # [N] ground-equivalent capacitance; NaN on rails and unmatched nets
+    ground_farad: NDArray[np.float64]  # [N] to the extraction's reference node alone; NaN as above
     report: MatchReport
+    pins: PinLabels | None = None  # of a pin-level extraction
 
 
 def label_nets(graph: CircuitGraph, parasitics: Parasitics) -> Labels:
@@ -36,18 +40,18 @@ def label_nets(graph: CircuitGraph, parasitics: Parasitics) -> Labels:
     match = match_nets(extracted, graph.circuit.net_names())
     net_of = match.node_to_net
     is_rail = graph.rails != 0
-    load = np.full(nets, np.nan)
-    matched = net_of[net_of >= 0]
-    load[matched[~is_rail[matched]]] = 0.0
     on_net = net_of >= 0
+    load = np.full(nets, np.nan)
+    load[net_of[on_net]] = 0.0
     np.add.at(load, net_of[on_net], extracted.ground_farad[on_net])
+    load[is_rail] = np.nan
+    ground = load.copy()
     a, b = net_of[extracted.pair_a], net_of[extracted.pair_b]
     known = (a >= 0) & (b >= 0) & (a != b)
     a, b, farad = a[known], b[known], extracted.pair_farad[known]
     for signal, other in ((a, b), (b, a)):
         to_rail = is_rail[other] & ~is_rail[signal]
         np.add.at(load, signal[to_rail], farad[to_rail])
-    load[is_rail] = np.nan
     coupled = ~is_rail[a] & ~is_rail[b]
     a, b, farad = a[coupled], b[coupled], farad[coupled]
     code, inverse = np.unique(
@@ -57,5 +61,7 @@ def label_nets(graph: CircuitGraph, parasitics: Parasitics) -> Labels:
         pair=np.stack([code // nets, code % nets], axis=1).astype(np.int32),
         coupling_farad=np.bincount(inverse.ravel(), weights=farad, minlength=len(code)).astype(np.float64),
         load_farad=load,
+        ground_farad=ground,
         report=match.report,
+        pins=label_pins(graph, parasitics, net_of[parasitics.node_net]) if parasitics.is_pin_level else None,
     )

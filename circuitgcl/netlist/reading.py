@@ -266,6 +266,7 @@ class _Reader:
             raise NetlistError(f"more than {MAX_FILES:,} files are included", location=origin)
         start, stop = source.span(origin)
         path, text = str(source.path), source.content.text
+        self.assembly.file_number(path)
 
         def include(name: str, section: str | None, location: SourceLocation) -> None:
             self.include(source.path.parent, name, section, location, dialect)

@@ -169,6 +169,11 @@ class Netlist:
     skipped_cards: tuple[SkippedCard, ...]
     warnings: tuple[str, ...]
 
+    @property
+    def source_files(self) -> tuple[str, ...]:
+        """All files that were read, the main one first."""
+        return tuple(self.main.cards.files)
+
     @cached_property
     def missing_files(self) -> tuple[str, ...]:
         """Statements whose file was not found."""

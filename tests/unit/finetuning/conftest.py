@@ -55,6 +55,7 @@ def _additive_labels(graph: CircuitGraph) -> Labels:
         pair=contexts.pair[coupled],
         coupling_farad=coupling[coupled] * FEMTO,
         load_farad=load * FEMTO,
+        ground_farad=load * FEMTO,
         report=MatchReport(
             nets_schematic=circuit.net_count,
             nets_extracted=circuit.net_count,
