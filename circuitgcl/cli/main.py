@@ -68,6 +68,20 @@ def _program(
 def estimate(
     netlists: Netlists,
     output: Output = None,
+    spef: Annotated[Path | None, typer.Option("--spef", metavar="FILE", help="Write SPEF.")] = None,
+    dspf: Annotated[Path | None, typer.Option("--dspf", metavar="FILE", help="Write DSPF.")] = None,
+    annotate: Annotated[
+        Path | None,
+        typer.Option("--annotate", metavar="FILE", help="Write the netlist with capacitors (.inc: them alone)."),
+    ] = None,
+    simulator: Annotated[
+        str | None,
+        typer.Option(
+            "--simulator",
+            help="Annotate for ngspice, hspice, spectre, xyce or ltspice.",
+            show_default="by dialect",
+        ),
+    ] = None,
     top: Top = None,
     rails: Rails = None,
     dialect: Dialect = None,
@@ -95,12 +109,11 @@ def estimate(
     from rich.console import Console
 
     from circuitgcl.config import load_config
-    from circuitgcl.files import check_output
-    from circuitgcl.reporting.tables import FORMATS, write_estimates
+    from circuitgcl.reporting.outputs import OutputFiles
 
-    if output is not None:
-        check_output(output, FORMATS)
     paths = expanded(netlists)
+    outputs = OutputFiles(tables=output, spef=spef, dspf=dspf, annotated=annotate, simulator=simulator)
+    outputs.check(paths)
     check_device(device)
     flags = {
         "min_cap_farad": farad(min_cap, "--min-cap"),
@@ -124,7 +137,7 @@ def estimate(
         with _status(f"estimating {path.name} ({number} of {len(paths)})"):
             estimates.append(estimator.estimate(path, top=top, config=resolved))
     # files first: a reader that closes the pipe, such as `head`, must not cost the result
-    written = [] if output is None else write_estimates(estimates, output)
+    written = outputs.write(estimates)
     for one in estimates:
         print_estimate(console, one, couplings=top_couplings)
     for file in written:

@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 
 from circuitgcl.data.tensors import design_tensors
 from circuitgcl.errors import ConfigError
+from circuitgcl.estimation.expectation import expected_parasitics
 from circuitgcl.estimation.predicting import FloatArray, Prediction, Predictor, Quantity
 from circuitgcl.graph import CircuitGraph, RailKind, build_graph
 from circuitgcl.models.checkpoint import ModelCheckpoint, load_model
 from circuitgcl.models.memory import Source
 from circuitgcl.netlist import FlatCircuit, Netlist, NetlistConfig, flatten, read_netlist
 from circuitgcl.netlist.reading import design_name
+from circuitgcl.parasitics import Parasitics, write_dspf, write_spef
+from circuitgcl.parasitics.annotation import write_annotated
 from circuitgcl.schema import DeviceType
 
 NameArray = NDArray[np.object_]
@@ -83,6 +86,50 @@ class Estimate:
     nets: pd.DataFrame  # one row per signal net
     couplings: pd.DataFrame  # one row per listed pair, strongest first
     warnings: tuple[str, ...]
+    circuit: FlatCircuit = field(repr=False)
+    dialect: str = ""  # of the netlist, where it was told or read
+    parasitics: Parasitics = field(repr=False)
+
+    def to_parasitics(self) -> Parasitics:
+        """Expected capacitances of the listed nets, at net level and to six digits.
+
+        The reference node stands for ground, substrate and every rail. A coupling is its capacitance, should
+        it exist, times the probability that it does; the total of a net is its `cap_total_farad`. What couples
+        to nets that are not listed, or hardly at all, is load to the reference node.
+        """
+        return self.parasitics
+
+    def to_spef(self, path: str | Path) -> None:
+        """Write the expected capacitances as SPEF.
+
+        Raises:
+            DataError: there is no net, or the file cannot be written.
+        """
+        write_spef(self.parasitics, path)
+
+    def to_dspf(self, path: str | Path) -> None:
+        """Write the expected capacitances as DSPF.
+
+        Raises:
+            ParasiticsError: a name cannot be written in DSPF.
+            DataError: the file cannot be written.
+        """
+        write_dspf(self.parasitics, path)
+
+    def annotate(self, path: str | Path, simulator: str | None = None) -> None:
+        """Write a copy of the netlist with the expected capacitances as C cards, ready to simulate.
+
+        Args:
+            path: file to write; with the suffix `.inc` it gets the cards alone.
+            simulator: `ngspice`, `hspice`, `spectre`, `xyce` or `ltspice`; by the dialect of the netlist when
+                absent.
+
+        Raises:
+            InputError: unknown simulator, or the path is the netlist itself.
+            NetlistError: the netlist cannot be read again.
+            DataError: a name cannot be spelled, a definition cannot be copied, or the file cannot be written.
+        """
+        write_annotated(self.circuit, self.parasitics, path, simulator=simulator, dialect=self.dialect)
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON form."""
@@ -152,6 +199,17 @@ class Estimator:
             nets=_net_table(graph, prediction, names, shown, self.checkpoint, config),
             couplings=_coupling_table(prediction, names, included, excluded, config),
             warnings=(*circuit.warnings, *_idle_patterns(graph, shown, config)),
+            circuit=circuit,
+            dialect=netlist.dialect if isinstance(netlist, Netlist) else config.netlist.dialect,
+            parasitics=expected_parasitics(
+                circuit,
+                design=circuit.name,
+                nets=graph.signal_nets[shown[graph.signal_nets]],
+                load_farad=_bounded(prediction.load, config),
+                pair=prediction.pair,
+                pair_farad=prediction.existence * _bounded(prediction.coupling, config),
+                min_cap_farad=config.min_cap_farad,
+            ),
         )
 
 

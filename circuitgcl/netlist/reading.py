@@ -115,9 +115,7 @@ def read_text(path: Path, origin: SourceLocation | None = None) -> str:
         NetlistError: missing, unreadable, empty, binary, or another kind of document.
     """
     here = SourceLocation(str(path), 0)
-    data = _read_bytes(path, origin)
-    if data[:2] == _GZIP_MAGIC:
-        data = _decompressed(data, here)
+    data = read_bytes(path, origin)
     if not data.strip():
         raise NetlistError("the file is empty; expected a SPICE netlist", location=here)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -136,11 +134,25 @@ def read_text(path: Path, origin: SourceLocation | None = None) -> str:
     return _unix_lines(text)
 
 
+def read_bytes(path: Path, origin: SourceLocation | None = None) -> bytes:
+    """Content of a file as it is, except that it is decompressed.
+
+    Args:
+        path: the file.
+        origin: the statement that asked for the file, blamed when it is missing.
+
+    Raises:
+        NetlistError: missing, unreadable, or damaged gzip data.
+    """
+    data = _stored_bytes(path, origin)
+    return _decompressed(data, SourceLocation(str(path), 0)) if data[:2] == _GZIP_MAGIC else data
+
+
 def _unix_lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
-def _read_bytes(path: Path, origin: SourceLocation | None) -> bytes:
+def _stored_bytes(path: Path, origin: SourceLocation | None) -> bytes:
     place = origin or SourceLocation(str(path), 0)
     what = f"included file {path}" if origin else "the file"
     try:

@@ -37,10 +37,19 @@ def write_dspf(parasitics: Parasitics, path: str | Path, *, program: str = "circ
             capacitance is negative or not finite.
         DataError: the file cannot be written.
     """
+    write_atomically(Path(path), dspf_text(parasitics, program=program))
+
+
+def dspf_text(parasitics: Parasitics, *, program: str = "circuitgcl") -> str:
+    """What `write_dspf` writes.
+
+    Raises:
+        ParasiticsError: as for `write_dspf`.
+    """
     _check(parasitics)
     if any(not c.isprintable() for c in parasitics.design + program):
         raise ParasiticsError(f"design {parasitics.design!r} cannot stand in one line of DSPF.")
-    write_atomically(Path(path), "".join(f"{line}\n" for line in _lines(parasitics, program)))
+    return "".join(f"{line}\n" for line in _lines(parasitics, program))
 
 
 def _lines(parasitics: Parasitics, program: str) -> Iterator[str]:

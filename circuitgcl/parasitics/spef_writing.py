@@ -36,6 +36,16 @@ def write_spef(parasitics: Parasitics, path: str | Path, *, divider: str = "/") 
         DataError: nothing to write, a name with white space, a pin on two nodes, or no permission to write.
         ValueError: unknown divider.
     """
+    write_atomically(Path(path), spef_text(parasitics, divider=divider))
+
+
+def spef_text(parasitics: Parasitics, *, divider: str = "/") -> str:
+    """What `write_spef` writes.
+
+    Raises:
+        DataError: nothing to write, a name with white space, or a pin on two nodes.
+        ValueError: unknown divider.
+    """
     if len(divider) != 1 or divider not in _DIVIDERS:
         raise ValueError(f"divider {divider!r} is not one of / . |")
     _check_names(parasitics)
@@ -43,7 +53,7 @@ def write_spef(parasitics: Parasitics, path: str | Path, *, divider: str = "/") 
     lines = [*_header(parasitics.design, divider), *layout.name_map, ""]
     for section in _sections(parasitics, layout):
         lines += section
-    write_atomically(Path(path), "\n".join(lines))
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
