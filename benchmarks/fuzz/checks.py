@@ -8,6 +8,7 @@ Any other exception that comes out is a defect as well.
 from __future__ import annotations
 
 import gzip
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ from circuitgcl.netlist.lexing import (
 FILE_MARK = b"*%%file "  # begins a line behind which the text of an included file follows
 MAIN_FILE = "deck.sp"
 _DIALECTS = [None, *DIALECTS]
+_WORD = re.compile(r"\w+")  # identifiers of Python may hold marks that parameter names may not
 _LIMITS = ("at most", "more than", "deeper than", "unpacks to", "too often", "inside each other")
 
 
@@ -136,7 +138,7 @@ def check_expressions(text: str) -> None:
         name, opening, arguments = head.strip().lower().partition("(")
         if equals and opening:
             functions[name.strip()] = tuple(arguments.rstrip(") ").replace(",", " ").split()), body
-        elif equals and name.isidentifier():
+        elif equals and name.isidentifier() and _WORD.fullmatch(name):
             parameters[name] = body
         else:
             texts.append(line)

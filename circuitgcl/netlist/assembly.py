@@ -63,6 +63,7 @@ class Assembly:
         self._file_index: dict[str, int] = {}
         self._global_nets: dict[str, str] = {}  # folded -> as spelled
         self._scale = 1.0
+        self._global_scope: Scope | None = None  # with what it has evaluated; until a definition changes it
         self._definitions: list[tuple[tuple[str, ...], OpenBody]] = []
         self.conditions = Conditions()
         self.main = self._body(name, (), {}, SourceLocation(path, 0), ())
@@ -198,10 +199,12 @@ class Assembly:
                 self.body.parameters[earlier], known = known, earlier
             expression = f"({condition}) ? ({unquoted(expression)}) : ({unquoted(known)})"
         self.body.parameters[name] = expression
+        self._global_scope = None
 
     def add_function(self, name: str, arguments: Sequence[str], expression: str) -> None:
         """Define a function of the innermost definition."""
         self.body.functions[name.lower()] = tuple(arguments), expression
+        self._global_scope = None
 
     def add_model(self, name: str, type_word: str, location: SourceLocation, polarity: str = "") -> None:
         """Note what a model card says its devices are.
@@ -229,7 +232,7 @@ class Assembly:
     def set_scale(self, expression: str, location: SourceLocation) -> None:
         """Set the metres per drawn unit of W and L."""
         try:
-            self._scale = Scope(self.main.parameters, functions=self.main.functions).evaluate(expression)
+            self._scale = self._known_so_far().evaluate(expression)
         except ExpressionError as error:
             self.fail(NetlistError(f".option scale: {error}", location=location))
 
@@ -274,13 +277,19 @@ class Assembly:
     def _decided(self, expression: str) -> bool | None:
         """Truth of a condition that global parameters decide, else `None`."""
         names = mentioned_names(expression)
-        known = Scope(self.main.parameters, functions=self.main.functions)
+        known = self._known_so_far()
         is_local = any(
             name in body.defaults or name in body.parameters for body in self.open[1:] for name in names
         )
         if is_local or not all(known.knows(name) for name in names):
             return None
         return bool(known.evaluate(expression))
+
+    def _known_so_far(self) -> Scope:
+        """Global parameters and functions, as far as they have been read."""
+        if self._global_scope is None:
+            self._global_scope = Scope(self.main.parameters, functions=self.main.functions)
+        return self._global_scope
 
     @property
     def is_skipping(self) -> bool:

@@ -89,10 +89,11 @@ class _Wordings(dict[tuple[str, ...], int]):
         super().__init__()
         self.assembly, self.location = assembly, SourceLocation(assembly.path, 0)
         self.nodes = shape.nodes
+        self.is_plain = shape.letter in "rcl" and shape.words == shape.before == shape.nodes + 2
         self.letter, self.head = shape.letter, f"{shape.letter}0 {'n ' * shape.nodes}"
 
     def __missing__(self, words: tuple[str, ...]) -> int:
-        if len(words) == 1 and self.letter in "rcl" and is_value(words[0]):  # `C1 a b 1.2f`: rarely alike
+        if self.is_plain and is_value(words[0]):  # `C1 a b 1.2f`: rarely alike
             value = {self.letter: words[0]}
             number = self[words] = self.assembly.spec(LETTER_TYPES[self.letter], "", self.nodes, value)
             return number

@@ -38,12 +38,13 @@ from circuitgcl.units import plain_number
 
 __all__ = ["ExpressionError", "Scope", "SimulationOnlyError", "constant", "mentioned_names", "unquoted"]
 
-MAX_STEPS = 1_000_000  # of user functions in one evaluation, which can double at every level ...
+MAX_STEPS = 1_000_000  # of user functions in one evaluation, which may call themselves ...
 CALL_STEPS = 100  # ... a call counting as so many instructions, besides those of the body
 
 SHOWN_CIRCLE = 160  # of the names of parameters that depend on each other, in a message
 
-_NO_KEY = (0, "")
+_Key = tuple[float | str, ...]
+_NO_KEY: _Key = ()
 
 _Definition = tuple[tuple[str, ...], str]  # argument names and body of a user function
 
@@ -163,11 +164,12 @@ class _Frame:
         scope: Scope,
         parameter: str = "",
         arguments: Mapping[str, float] | None = None,
+        key: _Key = _NO_KEY,
     ) -> None:
         self.program = program
         self.scope = scope
         self.parameter = parameter
-        self.key = (id(scope), parameter) if parameter else _NO_KEY  # tells it from others of its name
+        self.key = (id(scope), parameter) if parameter else key  # tells it from others that run
         self.is_function = arguments is not None
         self.known = scope._values if arguments is None else arguments  # where names are sought first
         self.at = 0  # next instruction
@@ -227,16 +229,18 @@ class _Frame:
         if len(names) != count:
             raise ExpressionError(f"{name}() takes {len(names)} arguments, found {count}")
         first = len(values) - count
-        arguments = dict(zip(names, values[first:], strict=True))
+        given = values[first:]
         del values[first:]
-        return _Frame(parsed(text), self.scope, arguments=arguments)
+        arguments = dict(zip(names, given, strict=True))
+        return _Frame(parsed(text), self.scope, arguments=arguments, key=(id(self.scope), id(user), *given))
 
 
 def _evaluated(root: _Frame) -> float:
     """Value of an expression: its frame, and those it waits for, run on one stack of values."""
     values: list[float] = []
     waiting: list[_Frame] = []
-    pending: set[tuple[int, str]] = set()  # scope and name of the parameters under way
+    pending: set[_Key] = set()  # scope and name of the parameters under way
+    results: dict[_Key, float] = {}  # of user functions, by scope, function and arguments
     steps, frame = 0, root
     while True:
         try:
@@ -251,7 +255,12 @@ def _evaluated(root: _Frame) -> float:
             if frame.parameter:
                 pending.discard(frame.key)
                 frame.scope._values[frame.parameter] = values[-1]
+            elif frame.is_function:
+                results[frame.key] = values[-1]
             frame = waiting.pop()
+            continue
+        if called.key in results:  # functions that call others twice would double the work at every level
+            values.append(results[called.key])
             continue
         waiting.append(frame)
         if called.is_function:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
@@ -286,16 +288,17 @@ class _Reader:
         self.including.append((source.path.resolve(), source.section))
         outer = self.assembly.mark()
         parsers: dict[DialectName, _StatementParser] = {}
-        first = text[: len(text) - len(text.lstrip())].count("\n") + 1
-        for rules, begin, end, line in source.content.parts(dialect):
+        first = 0 if origin else text[: len(text) - len(text.lstrip())].count("\n") + 1
+        parts = source.content.parts(dialect)
+        for rules, begin, end, line in parts[bisect_right(parts, start, key=itemgetter(2)) :]:
             low, high = max(begin, start), min(end, stop)
             if low >= high:
-                continue
+                break
             if rules.name not in parsers:
                 parsers[rules.name] = self._parser(rules, path, include)
             line += text.count("\n", begin, low)
             statements = Statements(text, rules, start=low, stop=high, line=line)
-            parsers[rules.name].parse(statements, title_line=0 if origin else first)
+            parsers[rules.name].parse(statements, title_line=first)
         self.assembly.close_to(outer)
         self.including.pop()
 
@@ -338,12 +341,20 @@ class _Reader:
         self.read(_Source(path, content, section), dialect, location)
 
     def _found(self, folder: Path, name: str) -> Path | None:
-        """Where an included file is: beside the file that names it, or beside the main file."""
+        """Where an included file is: beside the file that names it, or beside the main file.
+
+        Of an absolute path that leads nowhere only the file name counts, since folders get moved as a whole.
+        """
         try:
             wanted = Path(os.path.expanduser(os.path.expandvars(name)))  # noqa: PTH111 - leaves an unknown `~user`
-            for place in (folder, Path(self.assembly.path).parent):
+            places = (folder, Path(self.assembly.path).parent)
+            for place in places:
                 if (place / wanted).exists():
                     return place / wanted
+            opened = {path for path, _ in self.including}
+            for place in places if wanted.is_absolute() else ():
+                if (place / wanted.name).is_file() and (place / wanted.name).resolve() not in opened:
+                    return place / wanted.name
         except (OSError, ValueError):  # a name the file system cannot take
             return None
         return None

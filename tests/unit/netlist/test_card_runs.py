@@ -113,3 +113,13 @@ def test_a_bad_card_in_a_run_is_blamed_at_its_own_line(write_deck: WriteDeck) ->
     lines[70] = "M70 a b c d nch =1u"
     netlist = read_netlist(write_deck("* t\n" + "\n".join(lines)), on_error="skip")
     assert len(netlist.main.cards) + len(netlist.skipped_cards) == 100
+
+
+def test_a_number_with_an_equal_sign_is_no_value(
+    write_deck: WriteDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_deck("* t\n" + "R0 a b 0.=\n" * 20 + "R1 a b 0.5\n" * 20)
+    in_bulk = everything(read_netlist(path))
+    monkeypatch.setattr(RunReader, "may_begin", lambda *_: False)
+    monkeypatch.setattr(RunReader, "add", lambda *_: None)
+    assert in_bulk == everything(read_netlist(path))

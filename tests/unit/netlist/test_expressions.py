@@ -352,12 +352,21 @@ def test_parameters_are_evaluated_once() -> None:
 def test_user_functions_that_never_end_are_errors() -> None:
     with pytest.raises(ExpressionError, match="too often"):
         Scope(EMPTY, functions={"f": (("x",), "f(x)")}).evaluate("f(1)")
-    doubling = {f"f{n}": (("x",), f"f{n - 1}(x)+f{n - 1}(x)") for n in range(1, 60)} | {"f0": (("x",), "x")}
+    tree = {f"f{n}": (("x",), f"f{n - 1}(2*x)+f{n - 1}(2*x+1)") for n in range(1, 60)} | {"f0": (("x",), "x")}
     with pytest.raises(ExpressionError, match="too often"):
-        Scope(EMPTY, functions=doubling).evaluate("f59(1)")
+        Scope(EMPTY, functions=tree).evaluate("f59(1)")
     long = "+".join(["x"] * 100_000)
     with pytest.raises(ExpressionError, match="too often"):
-        Scope(EMPTY, functions={"f": (("x",), long)}).evaluate("+".join(["f(1)"] * 100))
+        Scope(EMPTY, functions={"f": (("x",), long)}).evaluate("+".join(f"f({n})" for n in range(100)))
+
+
+def test_a_user_function_is_evaluated_once_for_its_arguments() -> None:
+    doubling = {f"f{n}": (("x",), f"f{n - 1}(x)+f{n - 1}(x)") for n in range(1, 60)} | {"f0": (("x",), "x")}
+    assert Scope(EMPTY, functions=doubling).evaluate("f59(3)") == 3 * 2.0**59
+    outer = Scope({"p": "f(1)", "k": "10"}, functions={"f": (("x",), "x+k"), "g": (("k",), "f(1)+f(k)")})
+    inner = Scope({"q": "f(1)+p", "k": "20"}, functions={"h": ((), "f(1)")}, parent=outer)
+    assert inner.evaluate("q+h()+f(1)") == (21 + 11) + 21 + 21  # `f` sees the `k` of where it is called
+    assert inner.evaluate("g(5)") == 21 + 25  # also inside a function with an argument of that name
 
 
 def test_a_recursion_that_ends() -> None:
