@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from circuitgcl.cli.options import Output
+from circuitgcl.errors import OnError
 
 dataset = typer.Typer(
     help="Build data sets from schematics and extractions, and check their labels.", rich_markup_mode=None
@@ -20,6 +21,9 @@ def build(
     manifest: Annotated[Path, typer.Argument(metavar="MANIFEST", help="TOML list of labelled designs.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of the data set.")],
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Designs read at the same time.")] = 1,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="Leave out and list designs that cannot be read.")
+    ] = False,
 ) -> None:
     """Build a data set, one file per design; designs whose sources have not changed are kept."""
     from rich.console import Console
@@ -36,7 +40,8 @@ def build(
         def finished(name: str, kept: bool) -> None:
             bar.update(task, advance=1, description=f"{'kept' if kept else 'built'} {name}")
 
-        built = build_data_set(manifest, output, jobs=jobs, progress=finished)
+        on_error = OnError.SKIP if lenient else OnError.RAISE
+        built = build_data_set(manifest, output, jobs=jobs, on_error=on_error, progress=finished)
     print_built(Console(), built)
 
 

@@ -23,7 +23,7 @@ from circuitgcl.data.array_files import sha256_of
 from circuitgcl.data.designs import Design, DesignFiles, design_of, read_manifest
 from circuitgcl.data.folders import DESIGN_FOLDER, read_index, write_index
 from circuitgcl.data.storage import SUFFIX, provenance_of, save_design, schema
-from circuitgcl.errors import DataError, SourceLocation
+from circuitgcl.errors import CircuitGCLError, DataError, InputError, OnError, SourceLocation
 from circuitgcl.graph.contexts import terminal_rows
 from circuitgcl.netlist import read_netlist
 
@@ -42,6 +42,7 @@ class BuiltDataSet:
     entries: tuple[Mapping[str, Any], ...]  # as in the index
     built: int  # designs read from their sources
     kept: int  # designs whose sources had not changed
+    left_out: Mapping[str, str]  # name of a design that could not be read -> why
 
 
 def build_data_set(
@@ -49,6 +50,7 @@ def build_data_set(
     folder: str | Path,
     *,
     jobs: int = 1,
+    on_error: OnError = OnError.RAISE,
     progress: Progress | None = None,
 ) -> BuiltDataSet:
     """Build, or bring up to date, the data set of a manifest.
@@ -57,12 +59,14 @@ def build_data_set(
         manifest: TOML list of designs.
         folder: where the data set goes; made when absent.
         jobs: designs read at the same time, each in a process of its own.
+        on_error: whether a design that cannot be read ends the build or is left out and listed.
         progress: called after every design.
 
     Raises:
         DataError: a bad manifest, one design listed twice, or a folder that cannot be written or holds
             something else.
         NetlistError, ParasiticsError: a design cannot be read; finished ones are kept for the next build.
+            Left out instead on request, unless none is left.
     """
     manifest, folder = Path(manifest), Path(folder)
     designs = read_manifest(manifest)
@@ -76,13 +80,23 @@ def build_data_set(
             _tell(progress, plan.files.name, True)
         else:
             waiting.append(plan)
-    for plan in _carried_out(waiting, jobs):
+    left_out: dict[str, str] = {}
+    for plan, fault in _carried_out(waiting, jobs):
+        if fault is not None:
+            if on_error is OnError.RAISE or len(left_out) + 1 == len(plans):
+                raise fault
+            left_out[plan.files.name] = str(fault)
         _tell(progress, plan.files.name, False)
-    entries = [_entry(plan) for plan in plans]
-    write_index(folder, entries)
-    _drop_stale(folder, {plan.path.name for plan in plans})
+    entries = [_entry(plan) for plan in plans if plan.files.name not in left_out]
+    write_index(folder, entries, left_out)
+    _drop_stale(folder, {entry["file"] for entry in entries})
+    built = len(waiting) - len(left_out)
     return BuiltDataSet(
-        folder=folder, entries=tuple(entries), built=len(waiting), kept=len(plans) - len(waiting)
+        folder=folder,
+        entries=tuple(entries),
+        built=built,
+        kept=len(entries) - built,
+        left_out=left_out,
     )
 
 
@@ -161,19 +175,28 @@ def _check_distinct(plans: Sequence[_Plan], manifest: Path) -> None:
             )
 
 
-def _carried_out(plans: Sequence[_Plan], jobs: int) -> Iterator[_Plan]:
-    """Build designs one after the other, or some at a time; yields each when its file is written."""
+def _carried_out(plans: Sequence[_Plan], jobs: int) -> Iterator[tuple[_Plan, CircuitGCLError | None]]:
+    """Build designs one after the other, or some at a time; yields each when it is done, or why it is not."""
     if jobs <= 1 or len(plans) < 2:
-        for plan in plans:
-            _build(plan)
-            yield plan
+        yield from ((plan, _build(plan)) for plan in plans)
         return
     with ProcessPoolExecutor(min(jobs, len(plans)), mp_context=get_context("spawn")) as pool:
-        yield from (plan for plan, _ in zip(plans, pool.map(_build, plans), strict=True))
+        try:
+            yield from zip(plans, pool.map(_build, plans), strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
-def _build(plan: _Plan) -> None:
-    """Read one design from its sources and write its file."""
+def _build(plan: _Plan) -> CircuitGCLError | None:
+    """Read one design from its sources and write its file; what is wrong with them, if anything is."""
+    try:
+        _read_and_save(plan)
+    except InputError as error:
+        return error
+    return None
+
+
+def _read_and_save(plan: _Plan) -> None:
     netlist = read_netlist(plan.files.schematic)
     design = design_of(plan.files, netlist)
     included = [{"path": path, "sha256": sha256_of(Path(path))} for path in netlist.source_files[1:]]

@@ -21,13 +21,18 @@ DESIGN_FOLDER = "designs"
 _KIND = "circuitgcl data set"
 
 
-def write_index(folder: Path, entries: Sequence[Mapping[str, Any]]) -> None:
+def write_index(folder: Path, entries: Sequence[Mapping[str, Any]], left_out: Mapping[str, str]) -> None:
     """Write the index of a data set.
+
+    Args:
+        folder: where the data set is.
+        entries: what to say about every design.
+        left_out: designs of the manifest that could not be read, and why.
 
     Raises:
         DataError: it cannot be written.
     """
-    content = {"kind": _KIND, "schema": schema(), "designs": list(entries)}
+    content = {"kind": _KIND, "schema": schema(), "designs": list(entries), "left_out": dict(left_out)}
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_atomically(folder / INDEX_FILE, text)
 

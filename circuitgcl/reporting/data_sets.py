@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from circuitgcl.data.building import BuiltDataSet
 
-MAX_ROWS = 20
+MAX_ROWS = 12
 NAME_WIDTH = 24  # longer names fold
 MIN_MATCHED = 0.99  # designs below are listed first and coloured
 
@@ -31,13 +31,34 @@ def print_built(console: Console, built: BuiltDataSet) -> None:
         for entry in shown:
             table.add_row(*_match_row(entry))
         console.print(table)
+        console.print(Text(_totals([entry["match"] for entry in labelled])))
+    for name, reason in list(built.left_out.items())[:MAX_ROWS]:
+        console.print(Text(f"left out {name}: {reason}", style="yellow"), soft_wrap=True)
+    if len(built.left_out) > MAX_ROWS:
+        console.print(Text(f"and {len(built.left_out) - MAX_ROWS} more left out", style="yellow"))
     megabytes = sum(entry["bytes"] for entry in built.entries) / 1e6
     unlabelled = len(built.entries) - len(labelled)
-    line = (
-        f"wrote {built.folder}: {len(built.entries)} designs, {megabytes:.1f} MB "
-        f"({built.built} built, {built.kept} unchanged{f', {unlabelled} without labels' if unlabelled else ''})"
-    )
+    parts = [f"{built.built} built", f"{built.kept} unchanged"]
+    parts += [f"{unlabelled} without labels"] if unlabelled else []
+    parts += [f"{len(built.left_out)} left out"] if built.left_out else []
+    line = f"wrote {built.folder}: {len(built.entries)} designs, {megabytes:.1f} MB ({', '.join(parts)})"
     console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _totals(matches: Sequence[Mapping[str, Any]]) -> str:
+    """How much of all designs together is matched."""
+    sums = {
+        key: sum(float(match[key]) for match in matches)
+        for key in (
+            "nets_matched_count",
+            "nets_schematic",
+            "capacitance_matched_farad",
+            "capacitance_total_farad",
+        )
+    }
+    nets = sums["nets_matched_count"] / max(sums["nets_schematic"], 1)
+    capacitance = sums["capacitance_matched_farad"] / (sums["capacitance_total_farad"] or 1)
+    return f"all together: {nets:.2%} of nets and {capacitance:.3%} of capacitance matched"
 
 
 def _match_row(entry: Mapping[str, Any]) -> list[Text]:

@@ -20,7 +20,7 @@ REGISTRY_HOSTS = (
     r"[p]ypi\.org|[p]ythonhosted\.org|[n]pmjs\.(?:org|com)|"
     r"[d]ebian\.org|[a]naconda\.org|[d]ownload\.pytorch\.org"
 )
-UNPICKLING = r"(?:[p]ickle|dill|joblib)\.loads?\b|[t]orch\.load\("
+UNPICKLING = r"(?:[p]ickle|dill|joblib)\.loads?\b|[t]orch\.load\((?!.*\bweights_only=True\))"
 
 
 def offences(pattern: str, paths: list[Path]) -> list[str]:
