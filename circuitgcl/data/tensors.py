@@ -1,6 +1,7 @@
 """A circuit graph, and its labels when it has any, as tensors a model can take.
 
-Letters: N nets, Q terminals, K contexts, P candidate pairs, M context occurrences, T terminal occurrences.
+Letters: N nets, Q terminals, K contexts, P candidate pairs, M context occurrences, T and S terminal
+occurrences. On the quotient of a circuit, N, Q, K and P are classes, and occurrences count several times.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch_geometric.data import HeteroData
 
 from circuitgcl.data.labels import Labels
 from circuitgcl.graph.building import CircuitGraph
+from circuitgcl.graph.context_classes import circuit_classes
 from circuitgcl.graph.contexts import terminal_rows
 
 FARAD_PER_FEMTO = 1e-15
@@ -22,7 +24,7 @@ FARAD_PER_FEMTO = 1e-15
 
 @dataclass(frozen=True, kw_only=True)
 class LabelTensors:
-    """Targets in femtofarad."""
+    """Targets of flat nets and pairs in femtofarad."""
 
     # [P] extracted coupling of each candidate pair; an extraction lists what it finds, so the others are 0
     candidate_ff: Tensor
@@ -41,16 +43,24 @@ class DesignTensors:
     terminal_features: Tensor  # [Q, F]
     terminal_exact: Tensor  # [Q] int64 memory keys
     terminal_structural: Tensor  # [Q] int64
+    played_terminal: Tensor  # [S] terminal row
+    played_net: Tensor  # [S] signal net that plays it in some instances
+    played_share: Tensor  # [S] of all of them
     occurrence_terminal: Tensor  # [T] terminal row
     occurrence_net: Tensor  # [T] signal net it joins
+    terminal_count: Tensor  # [T] how often
     context_features: Tensor  # [K, F]
     context_side: Tensor  # [K, 2] terminal rows
     context_exact: Tensor  # [K] int64 memory keys
     context_structural: Tensor  # [K] int64
-    pair: Tensor  # [P, 2] flat nets, a < b
+    pair: Tensor  # [flat P, 2] flat nets, a < b
+    pair_rows: int  # P
     occurrence_context: Tensor  # [M]
     occurrence_pair: Tensor  # [M]
+    context_count: Tensor  # [M] how often the context occurs in the pair
     signal: Tensor  # [N] bool, not a rail
+    net_row: Tensor  # [flat N] row of every flat net
+    pair_row: Tensor  # [flat P] row of every candidate pair
     labels: LabelTensors | None
 
     def to(self, device: torch.device | str) -> DesignTensors:
@@ -67,11 +77,12 @@ class DesignTensors:
 
 
 def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignTensors:
-    """Tensors of a circuit graph."""
+    """Tensors of a circuit graph, every net and every pair a row of its own."""
     circuit, contexts, terminals = graph.circuit, graph.contexts, graph.terminals
     is_signal = graph.rails == 0
-    row = terminal_rows(circuit, terminals)
     kept = is_signal[circuit.terminal_net]
+    row = torch.from_numpy(terminal_rows(circuit, terminals)[kept])
+    net = _index(circuit.terminal_net[kept])
     return DesignTensors(
         name=circuit.name,
         hetero=graph.to_hetero(),
@@ -79,18 +90,76 @@ def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignT
         terminal_features=torch.from_numpy(graph.terminal_features),
         terminal_exact=_keys(terminals.key_exact),
         terminal_structural=_keys(terminals.key_structural),
-        occurrence_terminal=torch.from_numpy(row[kept]),
-        occurrence_net=torch.from_numpy(circuit.terminal_net[kept].astype(np.int64)),
+        played_terminal=row,
+        played_net=net,
+        played_share=1.0 / torch.bincount(row)[row],
+        occurrence_terminal=row,
+        occurrence_net=net,
+        terminal_count=torch.ones(len(row)),
         context_features=torch.from_numpy(graph.pair_features),
-        context_side=torch.from_numpy(np.stack([contexts.side_a, contexts.side_b], axis=1).astype(np.int64)),
+        context_side=_index(np.stack([contexts.side_a, contexts.side_b], axis=1)),
         context_exact=_keys(contexts.key_exact),
         context_structural=_keys(contexts.key_structural),
-        pair=torch.from_numpy(contexts.pair.astype(np.int64)),
-        occurrence_context=torch.from_numpy(contexts.occurrence_context.astype(np.int64)),
-        occurrence_pair=torch.from_numpy(contexts.occurrence_pair.astype(np.int64)),
+        pair=_index(contexts.pair),
+        pair_rows=contexts.pair_count,
+        occurrence_context=_index(contexts.occurrence_context),
+        occurrence_pair=_index(contexts.occurrence_pair),
+        context_count=torch.ones(len(contexts.occurrence_pair)),
         signal=torch.from_numpy(is_signal),
+        net_row=torch.arange(circuit.net_count),
+        pair_row=torch.arange(contexts.pair_count),
         labels=None if labels is None else _label_tensors(graph, labels),
     )
+
+
+def class_tensors(graph: CircuitGraph, rounds: int, labels: Labels | None = None) -> DesignTensors:
+    """Tensors of the quotient of a circuit graph: every class of nets and of pairs is one row.
+
+    Args:
+        graph: the circuit graph.
+        rounds: layers of the encoder that will read them.
+        labels: targets.
+    """
+    classes = circuit_classes(graph, rounds)
+    terminal, context = classes.terminal.representative, classes.context.representative
+    played, joined, met = classes.net_in_terminal, classes.terminal_in_net, classes.context_in_pair
+    players = np.bincount(played.whole, weights=played.count, minlength=len(terminal))
+    is_signal = graph.rails[classes.quotient.net.representative] == 0
+    return DesignTensors(
+        name=graph.circuit.name,
+        hetero=classes.quotient.to_hetero(),
+        net_features=torch.from_numpy(classes.quotient.net_features),
+        terminal_features=torch.from_numpy(graph.terminal_features[terminal]),
+        terminal_exact=_keys(graph.terminals.key_exact[terminal]),
+        terminal_structural=_keys(graph.terminals.key_structural[terminal]),
+        played_terminal=_index(played.whole),
+        played_net=_index(played.part),
+        played_share=_counts(played.count / players[played.whole]),
+        occurrence_terminal=_index(joined.part),
+        occurrence_net=_index(joined.whole),
+        terminal_count=_counts(joined.count),
+        context_features=torch.from_numpy(graph.pair_features[context]),
+        context_side=_index(classes.context_side),
+        context_exact=_keys(graph.contexts.key_exact[context]),
+        context_structural=_keys(graph.contexts.key_structural[context]),
+        pair=_index(graph.contexts.pair),
+        pair_rows=classes.pair.count,
+        occurrence_context=_index(met.part),
+        occurrence_pair=_index(met.whole),
+        context_count=_counts(met.count),
+        signal=torch.from_numpy(is_signal),
+        net_row=_index(classes.quotient.net_class),
+        pair_row=_index(classes.pair.row_class),
+        labels=None if labels is None else _label_tensors(graph, labels),
+    )
+
+
+def _index(values: np.ndarray[tuple[int, ...], np.dtype[np.signedinteger]]) -> Tensor:
+    return torch.from_numpy(values.astype(np.int64))
+
+
+def _counts(values: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))
 
 
 def _keys(values: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> Tensor:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from circuitgcl.data.tensors import design_tensors
 from circuitgcl.errors import ConfigError
 from circuitgcl.estimation.expectation import expected_parasitics
 from circuitgcl.estimation.predicting import FloatArray, Prediction, Predictor, Quantity
@@ -48,6 +47,7 @@ class GraphConfig:
     """How the circuit graph is built."""
 
     rails: tuple[str, ...] = ()  # glob patterns of rail names; recognised automatically when empty
+    quotient: bool = True  # estimate structural classes and scatter back; the same numbers, sooner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +182,8 @@ class Estimator:
         config = config or EstimateConfig()
         circuit = _flat(netlist, top, config.netlist)
         graph = build_graph(circuit, rails=config.graph.rails)
-        prediction, _ = self.predictor.predict(design_tensors(graph), config.min_cap_farad / config.scale)
+        design = self.predictor.tensors(graph, quotient=config.graph.quotient)
+        prediction, _ = self.predictor.predict(design, config.min_cap_farad / config.scale)
         names = np.array(circuit.net_names(), dtype=object)
         included, excluded = matching(names, config.include), matching(names, config.exclude)
         shown = included & ~excluded

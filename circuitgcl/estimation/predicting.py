@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors
+from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors, class_tensors, design_tensors
+from circuitgcl.graph import CircuitGraph
 from circuitgcl.models.capacitance import LoadOutputs
 from circuitgcl.models.checkpoint import DISTANT_SOURCE, ModelCheckpoint
 from circuitgcl.models.error_law import ErrorLaw
@@ -29,6 +30,10 @@ class Quantity:
     lo_farad: FloatArray  # [X]
     hi_farad: FloatArray  # [X]
     source: NDArray[np.int64]  # [X] Source, DISTANT_SOURCE for pairs without context
+
+    def of(self, rows: NDArray[np.int64]) -> Quantity:
+        """Estimates of the given rows."""
+        return Quantity(**{item.name: getattr(self, item.name)[rows] for item in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +64,18 @@ class Predictor:
         for part in (checkpoint.model, checkpoint.coupling_error, checkpoint.load_error):
             part.to(self.device).eval()
 
+    def tensors(self, graph: CircuitGraph, *, quotient: bool = True) -> DesignTensors:
+        """What `predict` takes: every structural class once, or every net and pair (`quotient` off)."""
+        if not quotient:
+            return design_tensors(graph)
+        return class_tensors(graph, self.checkpoint.model.config.encoder.layers)
+
     @torch.inference_mode()
     def predict(self, design: DesignTensors, min_cap_farad: float) -> tuple[Prediction, DistantPairs]:
-        """Estimates of all candidate pairs and nets, and a way to ask for pairs that are no candidates."""
+        """Estimates of all candidate pairs and nets, and a way to ask for pairs that are no candidates.
+
+        On the tensors of a quotient every class is estimated once.
+        """
         design = design.to(self.device)
         checkpoint, model = self.checkpoint, self.checkpoint.model
         embedding = model.embed(design)
@@ -71,13 +85,14 @@ class Predictor:
         exists = checkpoint.coupling_error.existence_probability(coupling.source, coupling.hazard_log)
         ratio = math.log10(min_cap_farad / FARAD_PER_FEMTO) - coupling.farad_log / _DECADE
         above = checkpoint.coupling_error.exceedance(coupling.source, ratio)
+        pairs, nets = design.pair_row.cpu().numpy(), design.net_row.cpu().numpy()
         prediction = Prediction(
             pair=design.pair.cpu().numpy(),
-            coupling=_quantity(coupling.farad_log, coupling.source, checkpoint.coupling_error),
-            existence=exists.double().cpu().numpy(),
-            probability=(exists * above).double().cpu().numpy(),
-            load=_quantity(load.farad_log, load.source, checkpoint.load_error),
-            class_probability=self._classes(load).double().cpu().numpy(),
+            coupling=_quantity(coupling.farad_log, coupling.source, checkpoint.coupling_error).of(pairs),
+            existence=exists.double().cpu().numpy()[pairs],
+            probability=(exists * above).double().cpu().numpy()[pairs],
+            load=_quantity(load.farad_log, load.source, checkpoint.load_error).of(nets),
+            class_probability=self._classes(load).double().cpu().numpy()[nets],
             min_cap_farad=min_cap_farad,
         )
         return prediction, DistantPairs(self, design, embedding, load.farad_log)
@@ -112,7 +127,8 @@ class DistantPairs:
         """Estimates of [X, 2] pairs of flat nets."""
         checkpoint = self._predictor.checkpoint
         index = torch.from_numpy(np.ascontiguousarray(pair)).to(self._predictor.device)
-        value = checkpoint.model.distant(self._design, self._embedding, self._load_log, index)
+        rows = self._design.net_row[index]
+        value = checkpoint.model.distant(self._design, self._embedding, self._load_log, rows)
         source = torch.full((len(value),), DISTANT_SOURCE, device=value.device)
         return _quantity(value, source, checkpoint.coupling_error)
 

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.data import Design, Labels
-from circuitgcl.data.tensors import design_tensors
 from circuitgcl.errors import ConfigError, DataError
 from circuitgcl.estimation import GraphConfig, Predictor
 from circuitgcl.estimation.estimator import SOURCE_NAMES
@@ -80,7 +79,7 @@ def evaluate(predictor: Predictor, design: Design, *, min_cap_farad: float = 1e-
             f"{design.files.name}: no signal net of the schematic has a partner in {design.files.extracted}; "
             "is this the extraction of another cell?"
         )
-    prediction, distant = predictor.predict(design_tensors(design.graph), min_cap_farad)
+    prediction, distant = predictor.predict(predictor.tensors(design.graph), min_cap_farad)
     nets = design.graph.circuit.net_count
     candidate_farad, row = _candidate_truth(prediction, labels, nets, min_cap_farad)
     scored = _scored_pairs(design, prediction, distant, labels, row, min_cap_farad)

@@ -149,8 +149,8 @@ def net_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
     return np.stack([*(_log(column) for column in counted), *plain], axis=1).astype(np.float32)
 
 
-def device_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
-    """Feature matrix of the devices, [D, F] in the order of `DEVICE_FEATURES`."""
+def card_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
+    """Feature matrix of the device cards, [K, F] in the order of `DEVICE_FEATURES`."""
     columns, table = card_columns(circuit, reference_m), circuit.table
     types = np.eye(len(DeviceType))[table.device_type]
     numbers = [
@@ -165,14 +165,23 @@ def device_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
         table.pins.astype(np.float64),
     ]
     rows = np.concatenate([types, np.stack([_log(column) for column in numbers], axis=1)], axis=1)
-    return rows[circuit.device_card].astype(np.float32)
+    return rows.astype(np.float32)
+
+
+def device_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
+    """Feature matrix of the devices, [D, F] in the order of `DEVICE_FEATURES`."""
+    return card_features(circuit, reference_m)[circuit.device_card]
+
+
+def role_features(role: NDArray[np.integer], rail: NDArray[np.integer]) -> Float32Array:
+    """Features of pins of given `PinRole` on nets of given `RailKind`, [*, F] as in `PIN_FEATURES`."""
+    roles = np.eye(len(PinRole), dtype=np.float32)[role]
+    return np.concatenate([roles, np.stack([rail == 1, rail == 2], axis=1).astype(np.float32)], axis=1)
 
 
 def pin_features(circuit: FlatCircuit, rails: NDArray[np.int8]) -> Float32Array:
     """Feature matrix of the pins, [P, F] in the order of `PIN_FEATURES`."""
-    roles = np.eye(len(PinRole), dtype=np.float32)[pin_role_codes(circuit)]
-    kind = rails[circuit.pin_net]
-    return np.concatenate([roles, np.stack([kind == 1, kind == 2], axis=1).astype(np.float32)], axis=1)
+    return role_features(pin_role_codes(circuit), rails[circuit.pin_net])
 
 
 def instance_levels(circuit: FlatCircuit) -> NDArray[np.int64]:

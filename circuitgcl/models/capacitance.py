@@ -101,9 +101,17 @@ def symmetric(a: Tensor, b: Tensor) -> Tensor:
     return torch.cat([a + b, (a - b).abs()], dim=-1)
 
 
-def log_sum_by(index: Tensor, values: Tensor, size: int) -> Tensor:
-    """Logarithm of the sum of exponentials per index, [size]; nearly nothing for empty ones."""
-    total = torch.zeros(size, dtype=values.dtype, device=values.device).index_add(0, index, values.exp())
+def log_sum_by(index: Tensor, values: Tensor, size: int, count: Tensor | None = None) -> Tensor:
+    """Logarithm of the sum of exponentials per index, [size]; nearly nothing for empty ones.
+
+    Args:
+        index: [I] which sum each value belongs to.
+        values: [I].
+        size: number of sums.
+        count: [I] how often each value counts; once when absent.
+    """
+    parts = values.exp() if count is None else count * values.exp()
+    total = torch.zeros(size, dtype=values.dtype, device=values.device).index_add(0, index, parts)
     return torch.log(total + 1e-12)
 
 
@@ -155,11 +163,11 @@ class CapacitanceModel(nn.Module):
     def contexts(self, design: DesignTensors, embedding: Tensor) -> ContextOutputs:
         """Network outputs for every context and terminal."""
         rows = len(design.terminal_features)
-        index, net = design.occurrence_terminal, design.occurrence_net
         scaled = self.embedding_scale(embedding)
-        total = torch.zeros(rows, scaled.shape[1], device=scaled.device).index_add(0, index, scaled[net])
-        count = torch.bincount(index, minlength=rows).clamp(min=1).unsqueeze(1)
-        terminal = torch.cat([self.terminal_scale(design.terminal_features), total / count], dim=1)
+        parts = scaled[design.played_net] * design.played_share.unsqueeze(1)
+        mean = torch.zeros(rows, scaled.shape[1], device=scaled.device)
+        mean = mean.index_add(0, design.played_terminal, parts)
+        terminal = torch.cat([self.terminal_scale(design.terminal_features), mean], dim=1)
         a, b = terminal[design.context_side[:, 0]], terminal[design.context_side[:, 1]]
         inputs = torch.cat([self.pair_scale(design.context_features), symmetric(a, b)], dim=1)
         weight, hazard = self.context_head(inputs).unbind(dim=1)
@@ -174,10 +182,10 @@ class CapacitanceModel(nn.Module):
         keys = design.context_exact, design.context_structural
         weight, source = self.coupling_memory(outputs.weight, *keys)
         hazard, _ = self.existence_memory(outputs.hazard, *keys)
-        pairs, occurrence = len(design.pair), design.occurrence_context
-        farad_log = log_sum_by(design.occurrence_pair, weight[occurrence], pairs)
-        total_hazard = log_sum_by(design.occurrence_pair, hazard[occurrence], pairs).exp()
-        main = _main_source(design.occurrence_pair, weight[occurrence], source[occurrence], pairs)
+        pair, occurrence, count = design.occurrence_pair, design.occurrence_context, design.context_count
+        farad_log = log_sum_by(pair, weight[occurrence], design.pair_rows, count)
+        total_hazard = log_sum_by(pair, hazard[occurrence], design.pair_rows, count).exp()
+        main = _main_source(pair, weight[occurrence], source[occurrence], design.pair_rows, count)
         return CouplingOutputs(
             farad_log=self._given_coupling(farad_log, main),
             existence=-torch.expm1(-total_hazard),
@@ -188,8 +196,9 @@ class CapacitanceModel(nn.Module):
         """Ground-equivalent load and class logits of all nets, memory included."""
         value, source = self.load_memory(outputs.load, design.terminal_exact, design.terminal_structural)
         nets, occurrence = len(design.net_features), design.occurrence_terminal
-        farad_log = log_sum_by(design.occurrence_net, value[occurrence], nets)
-        main = _main_source(design.occurrence_net, value[occurrence], source[occurrence], nets)
+        net, count = design.occurrence_net, design.terminal_count
+        farad_log = log_sum_by(net, value[occurrence], nets, count)
+        main = _main_source(net, value[occurrence], source[occurrence], nets, count)
         farad_log = self._natural_load(farad_log, main)
         inputs = torch.cat([self._nets(design, embedding), farad_log.unsqueeze(1)], dim=1)
         return LoadOutputs(
@@ -231,9 +240,9 @@ class CapacitanceModel(nn.Module):
         return torch.cat([self.net_scale(design.net_features), self.embedding_scale(embedding)], dim=1)
 
 
-def _main_source(index: Tensor, values: Tensor, source: Tensor, size: int) -> Tensor:
+def _main_source(index: Tensor, values: Tensor, source: Tensor, size: int, count: Tensor) -> Tensor:
     """Source that contributes most to each sum, [size]; `NETWORK` where there is nothing."""
     shares = torch.zeros(size, len(Source), device=values.device)
-    shares.index_put_((index, source), values.exp(), accumulate=True)
+    shares.index_put_((index, source), count * values.exp(), accumulate=True)
     best = shares.argmax(dim=1)
     return torch.where(shares.sum(dim=1) > 0, best, int(Source.NETWORK))

@@ -36,6 +36,28 @@ class EncoderConfig:
     dropout: float = 0.0
 
 
+class MeanConvolution(SAGEConv):  # type: ignore[misc]
+    r"""GraphSAGE convolution :math:`W \sum_j s_{ji} h_j + U h_i` with given shares :math:`s` of neighbours.
+
+    Shares that are one over the number of neighbours make it the mean; on a quotient graph a neighbour class
+    has the share of its members.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__((width, width), width, aggr="sum")
+
+    def forward(self, x: tuple[Tensor, Tensor], edge_index: Tensor, share: Tensor) -> Tensor:
+        """[targets, H] from states of sources and targets, edges [2, E] and their shares [E, 1]."""
+        # propagate_type: (x: OptPairTensor, share: Tensor)
+        gathered = self.propagate(edge_index, x=x, share=share)
+        out: Tensor = self.lin_l(gathered) + self.lin_r(x[1])
+        return out
+
+    def message(self, x_j: Tensor, share: Tensor) -> Tensor:
+        """Part of every edge in its target's mean, [E, H]."""
+        return x_j * share
+
+
 class CircuitEncoder(nn.Module):
     r"""Embeds net, device and pin nodes.
 
@@ -45,7 +67,8 @@ class CircuitEncoder(nn.Module):
               \mathrm{mean}_{j \in N_r(i)} h_j + U_r h_i\Big)\Big)
 
     over the relations :math:`r` that end at :math:`t` (GraphSAGE convolutions with mean aggregation, in both
-    directions of each relation), with a layer normalisation of its own for every layer and type.
+    directions of each relation), with a layer normalisation of its own for every layer and type. On a
+    quotient graph (`circuitgcl.graph.quotient`) nodes stand for classes and edges count several times.
 
     Shapes:
         input: `HeteroData` with `x` of `[N_t, F_t]` per node type
@@ -63,9 +86,7 @@ class CircuitEncoder(nn.Module):
             }
         )
         self.convolutions = nn.ModuleList(
-            HeteroConv(
-                {relation: SAGEConv((width, width), width, aggr="mean") for relation in RELATIONS}, aggr="sum"
-            )
+            HeteroConv({relation: MeanConvolution(width) for relation in RELATIONS}, aggr="sum")
             for _ in range(config.layers)
         )
         self.norms = nn.ModuleList(
@@ -77,9 +98,10 @@ class CircuitEncoder(nn.Module):
         """Embeddings of all nodes by node type."""
         states: dict[str, Tensor] = {name: layer(data[name].x) for name, layer in self.inputs.items()}
         edges = both_directions(data)
+        shares = {relation: neighbour_shares(data, relation, index) for relation, index in edges.items()}
         for convolution, norms in zip(self.convolutions, self.norms, strict=True):
             assert isinstance(norms, nn.ModuleDict)
-            messages = convolution(states, edges)
+            messages = convolution(states, edges, share_dict=shares)
             states = {
                 name: state + self.dropout(nn.functional.gelu(norms[name](messages[name])))
                 if name in messages
@@ -90,10 +112,23 @@ class CircuitEncoder(nn.Module):
 
 
 def both_directions(data: HeteroData) -> dict[EdgeType, Tensor]:
-    """Edge indices of the message-passing relations and their reverses."""
+    """Edge indices of the message-passing relations and their reverses.
+
+    A quotient graph holds both, since what a class sees of another differs from what that one sees of it.
+    """
     edges: dict[EdgeType, Tensor] = {}
     for source, relation, target in FORWARD_RELATIONS:
-        index = data[source, relation, target].edge_index
-        edges[source, relation, target] = index
-        edges[target, f"rev_{relation}", source] = torch.flip(index, dims=(0,))
+        forward, back = (source, relation, target), (target, f"rev_{relation}", source)
+        edges[forward] = data[forward].edge_index
+        edges[back] = data[back].edge_index if back in data.edge_types else torch.flip(edges[forward], (0,))
     return edges
+
+
+def neighbour_shares(data: HeteroData, relation: EdgeType, edges: Tensor) -> Tensor:
+    """Share of every edge among those that end at its target, [E, 1]."""
+    target = edges[1]
+    stored = relation in data.edge_types and "multiplicity" in data[relation]
+    count = data[relation].multiplicity if stored else torch.ones(len(target), device=target.device)
+    total = torch.zeros(int(data[relation[2]].num_nodes), device=target.device).index_add(0, target, count)
+    share: Tensor = (count / total[target]).unsqueeze(1)
+    return share

@@ -92,6 +92,7 @@ def renumbered(design: DesignTensors, order: Tensor) -> DesignTensors:
         hetero=hetero,
         net_features=design.net_features[order],
         signal=design.signal[order],
+        played_net=place[design.played_net],
         occurrence_net=place[design.occurrence_net],
         pair=place[design.pair].sort(dim=1).values,
     )
@@ -175,6 +176,7 @@ class TestAdditivity:
             design,
             occurrence_pair=design.occurrence_pair[rows],
             occurrence_context=design.occurrence_context[rows],
+            context_count=design.context_count[rows],
         )
 
     def test_twice_the_contexts_twice_the_coupling(

@@ -1,0 +1,67 @@
+"""Hashes of whole arrays: 64 bits for every row, order kept or not as the caller needs.
+
+Two of n distinct things share a hash with probability n² / 2⁶⁵, a few in a billion for a million classes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+HashArray = NDArray[np.uint64]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def mixed(values: HashArray) -> HashArray:
+    """Every bit of a value spread over all 64 (the finalizer of SplitMix64, Steele et al., OOPSLA 2014)."""
+    out = values + _GOLDEN
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        out ^= out >> np.uint64(shift)
+        out *= np.uint64(factor)
+    out ^= out >> np.uint64(31)
+    return out
+
+
+def combined(first: HashArray, *others: HashArray) -> HashArray:
+    """Hash of tuples, [R] from columns of [R]; order matters."""
+    out = mixed(first)
+    for column in others:
+        out ^= column
+        out = mixed(out)
+    return out
+
+
+def unordered(first: HashArray, second: HashArray) -> HashArray:
+    """Hash of unordered pairs, [R]."""
+    return combined(np.minimum(first, second), np.maximum(first, second))
+
+
+def hashed(numbers: NDArray[np.integer]) -> HashArray:
+    """Hash of every integer."""
+    return mixed(numbers.astype(np.int64).view(np.uint64))
+
+
+def row_hashes(rows: NDArray[np.generic]) -> HashArray:
+    """Hash of every row of [R, F] numbers by their bits; minus zero counts as zero."""
+    is_float = rows.dtype.kind == "f"
+    wide = rows.astype(np.float64) + 0.0 if is_float else rows.astype(np.int64)
+    out = np.full(len(rows), _GOLDEN, np.uint64)
+    for column in wide.T:
+        out ^= np.ascontiguousarray(column).view(np.uint64)
+        out = mixed(out)
+    return out
+
+
+def multisets(index: NDArray[np.integer], items: HashArray, size: int) -> HashArray:
+    """Hash of the multiset of items at every index, [size]: the sum of the items, hashes themselves."""
+    total = np.zeros(size, np.uint64)
+    np.add.at(total, index, items)
+    return total
+
+
+def segment_multisets(offset: NDArray[np.int64], items: HashArray) -> HashArray:
+    """The same for consecutive segments of `items`, `offset` [size + 1] giving their bounds."""
+    total = np.zeros(len(items) + 1, np.uint64)
+    np.cumsum(items, out=total[1:])
+    return total[offset[1:]] - total[offset[:-1]]
