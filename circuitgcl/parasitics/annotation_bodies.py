@@ -119,9 +119,14 @@ class BodyText:
         return word.replace("\\", "") if self.is_spectre else word
 
     def is_multiplied(self, instance: str) -> bool:
-        """Whether an instance stands for several parallel ones."""
+        """Whether an instance may stand for several parallel ones."""
         statements = self.instances.get(instance.casefold(), [])
         return any(_MULTIPLIER.search(split_parameters(statement.text)[1]) for statement in statements)
+
+    @cached_property
+    def has_multiplier(self) -> bool:
+        """Whether the definition has a parameter `m`, with which simulators multiply what is inside."""
+        return bool(self.header) and _MULTIPLIER.search(self._header_text[1]) is not None
 
     def cards(self, capacitors: Sequence[ScopedCapacitor], ground: str = "0") -> list[str]:
         """Cards of capacitors, named so that no card of the body has the name."""
@@ -213,8 +218,9 @@ class BodyText:
         closing = "ends" if self.is_spectre else ".ends"
         return [*lines, *cards, f"{closing} {self.spelled(name)}"]
 
-    def _header(self, name: str, ports: Sequence[str]) -> tuple[int, str]:
-        """Last line of the header, and the header of a copy."""
+    @cached_property
+    def _header_text(self) -> tuple[int, str]:
+        """Last line and text of the header."""
         text = "".join(line.rstrip("\r\n") + "\n" for line in self.file.lines[self.header - 1 : self.end - 1])
         statements = logical_lines(text, self.file.dialect_at(self.header))
         content = next(statements).text
@@ -222,6 +228,11 @@ class BodyText:
         last = self.end - 1 if following is None else self.header + following.line - 2
         while last > self.header and _COMMENT.match(self.file.lines[last - 1]):
             last -= 1
+        return last, content
+
+    def _header(self, name: str, ports: Sequence[str]) -> tuple[int, str]:
+        """Last line of the header, and the header of a copy."""
+        last, content = self._header_text
         if content.lower().startswith("inline"):
             raise DataError(
                 f"{self.name} is an inline subcircuit, of which no copy can be made under another name. "

@@ -95,7 +95,12 @@ class Variants:
             flags = np.zeros(len(definition.child_names), bool)
             if len(flags):
                 body = self.body(representative[number])
-                flags[:] = [body.is_multiplied(name) for name in definition.child_names]
+                flags[:] = [
+                    self.body(representative[child]).has_multiplier or body.is_multiplied(name)
+                    for child, name in zip(
+                        definition.child_definition.tolist(), definition.child_names, strict=True
+                    )
+                ]
             of_definition.append(flags)
         parents, positions = circuit.instance_parent.tolist(), circuit.instance_child.tolist()
         owners = circuit.instance_definition.tolist()
@@ -158,7 +163,9 @@ class Variants:
     def _annotate_top(self, body: BodyText, cards: Sequence[str], edits: Sequence[ChildEdit]) -> None:
         for first, last, lines in body.replacements(edits):
             self.deck.replace(body.file, first, last, lines)
-        self.deck.insert(body.file, body.end, cards)
+        mark = "//" if body.is_spectre else "*"
+        note = f"{mark} estimated wiring capacitances of {self.circuit.name}: of nets that have a name here"
+        self.deck.insert(body.file, body.end, [note, *cards])
 
     def _append_copies(self) -> None:
         """Put the copies at the end of the main file, each in its own language."""

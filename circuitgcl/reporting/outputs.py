@@ -40,8 +40,8 @@ class OutputFiles:
             netlists: the files that will be estimated.
 
         Raises:
-            InputError: unknown suffix or simulator, no such folder, a package is missing, a file stands for two
-                outputs, or an output is a netlist.
+            InputError: unknown suffix or simulator, no such folder, a missing package, a file that stands for
+                two outputs, or an output that is a netlist.
         """
         simulator_named(self.simulator)
         if self.simulator is not None and self.annotated is None:
