@@ -23,6 +23,7 @@ Mask = npt.NDArray[np.bool_]
 CARD_FIELDS = 4  # name, two nodes, value
 _INDENT = re.compile(rb"(?m)^[ \t]+")
 _COMMENT_FIRST = np.frombuffer(b"*;$#/", dtype=np.uint8)
+_DRAWN_SIZES = frozenset({"w", "l", "area", "pj", "perim", "wr", "lr", "nx", "ny"})
 _INERT_PARAMETERS = frozenset({"ic", "tc", "tc1", "tc2", "temp", "dtemp"})  # no effect on the nominal value
 _SCALED_ENDS = tuple(
     (f"{prefix}{unit}\n".encode(), f"e{power}\n".encode())
@@ -167,6 +168,39 @@ def capacitor_farad(fields: list[bytes], convert: Callable[[str], float] = parse
     if not 0 <= value * factor < np.inf:
         raise ValueError(f"capacitor {name} has {value * factor:g} F; expected a finite value >= 0.")
     return value * factor
+
+
+def resistor_ohm(fields: list[bytes]) -> float:
+    """Value of one R card in any spelling, as far as it has one; nobody needs it to be exact.
+
+    Raises:
+        ValueError: with a message for the user: too few fields, or no value.
+    """
+    if len(fields) < CARD_FIELDS:
+        raise ValueError(
+            f"{decode(fields[0])} has {len(fields) - 1} fields; an R card has two nodes and a value."
+        )
+    for key, text in _parameters(fields[CARD_FIELDS - 1 :]):
+        value = _number_or_nan(text.encode(), parse_number) if key in {"", "r"} else np.nan
+        if value == value:
+            return value
+    raise ValueError(f"resistor {decode(fields[0])} has no value; expected ohms such as 12.5 or 1k.")
+
+
+def is_design_device(fields: list[bytes]) -> bool:
+    """Whether a C or R card names a model, or gives a drawn size, and so is a device of the circuit.
+
+    A bare word instead of the value of a C card is no model: it is a damaged value.
+    """
+    tail = fields[CARD_FIELDS - 1 :]
+    if any(word.startswith(b"$[") for word in tail):
+        return True
+    words = list(_parameters(tail))
+    if any(key in _DRAWN_SIZES for key, _ in words):
+        return True
+    models = sum(key == "" and text[:1].isalpha() for key, text in words)
+    values = sum(key in {"", "c", "cap", "r"} for key, _ in words) - models
+    return models > 0 and (values > 0 or fields[0][:1] in b"Rr")
 
 
 def decoded(names: Iterable[bytes]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.parasitics.blocks import read_blocks
 from circuitgcl.parasitics.dspf import read_dspf
 from circuitgcl.parasitics.magic_ext import read_magic_ext
-from circuitgcl.parasitics.records import Parasitics, tie_to_ground
+from circuitgcl.parasitics.records import Parasitics, SkippedCards, tie_to_ground
 from circuitgcl.parasitics.spef import read_spef
 from circuitgcl.parasitics.spice import read_spice
 
@@ -27,6 +28,9 @@ class ExtractionFormat(Enum):
     SPEF = "SPEF"
     MAGIC_EXT = "Magic .ext"
     MARKUP = "HTML or XML"
+    LAYOUT = "LEF or DEF"
+    LIBERTY = "Liberty"
+    VERILOG = "Verilog"
 
 
 _READERS: dict[ExtractionFormat, Callable[[str | Path], Parasitics]] = {
@@ -38,10 +42,35 @@ _READERS: dict[ExtractionFormat, Callable[[str | Path], Parasitics]] = {
 
 _SNIFFED_BYTES = 1 << 16
 
+# Nets that are the reference node of a file without capacitors to node `0`, the likeliest first.
+_GROUND_SPELLINGS = (
+    *(
+        "vsubs",
+        "subs",
+        "substrate",
+        "psub",
+        "psubstrate",
+        "sub",
+        "sub!",
+        "gnd!",
+        "0!",
+        "gnd",
+        "ground",
+        "ground!",
+    ),
+    *("vss!", "vss"),
+)
+
 # The first line that one of these recognises decides; SPICE has no mark of its own and is what remains.
 _MARKS: tuple[tuple[ExtractionFormat, re.Pattern[bytes]], ...] = (
     (ExtractionFormat.MARKUP, re.compile(rb"<[!?A-Za-z]")),
-    (ExtractionFormat.SPEF, re.compile(rb"\*(SPEF|C_UNIT|NAME_MAP|D_NET)\b")),
+    (
+        ExtractionFormat.LAYOUT,
+        re.compile(rb"(VERSION|NAMESCASESENSITIVE|DIVIDERCHAR|MACRO|DESIGN)\s+\S+\s*;"),
+    ),
+    (ExtractionFormat.LIBERTY, re.compile(rb"library\s*\(")),
+    (ExtractionFormat.VERILOG, re.compile(rb"`timescale\b|module\s+\S+\s*[(;]")),
+    (ExtractionFormat.SPEF, re.compile(rb"\*(SPEF|C_UNIT|NAME_MAP|D_NET|R_NET)\b")),
     (
         ExtractionFormat.DSPF,
         re.compile(rb"\*\|\s*(DSPF|DIVIDER|DELIMITER|BUSBIT|GROUND_NET|NET|I|S)\b|\*\|P\s*\("),
@@ -62,12 +91,18 @@ def sniff_format(text: bytes) -> ExtractionFormat:
     return ExtractionFormat.SPICE
 
 
-def read_parasitics(path: str | Path, *, ground_names: Iterable[str] = ()) -> Parasitics:
+def read_parasitics(
+    path: str | Path, *, ground_names: Iterable[str] = (), top: str | None = None
+) -> Parasitics:
     """Read an extraction result; the format is told from the content, not from the file name.
+
+    Where no capacitor goes to the reference node and no `ground_names` are given, a net that is called like
+    ground (`VSUBS`, `gnd!`, `vss`, …) is taken for it, and listed in `skipped_cards`.
 
     Args:
         path: plain or gzip'd text.
         ground_names: nets besides `0` to treat as the reference node, case ignored (for example `gnd`).
+        top: subcircuit to read, for SPICE files with several designs.
 
     Raises:
         ParasiticsError: the file cannot be read, its format is not supported, or its content is malformed.
@@ -80,7 +115,30 @@ def read_parasitics(path: str | Path, *, ground_names: Iterable[str] = ()) -> Pa
     if reader is None:
         supported = ", ".join(known.value for known in _READERS)
         raise ParasiticsError(
-            f"this looks like {kind.value}, which is not supported yet; expected one of: {supported}.",
+            f"this looks like {kind.value}, which is no extraction result; expected one of: {supported}.",
             location=SourceLocation(str(path), 1),
         )
-    return tie_to_ground(reader(path), ground_names)
+    if kind is ExtractionFormat.SPICE:
+        found = read_spice(path, top=top)
+    else:
+        found = reader(path)
+        if top is not None and top.casefold() != found.design.casefold():
+            raise ParasiticsError(
+                f"there is no {top} in this file; it holds {found.design}.",
+                location=SourceLocation(str(path), 0),
+            )
+    names = list(ground_names)
+    return tie_to_ground(found, names) if names else _with_recognised_ground(found)
+
+
+def _with_recognised_ground(found: Parasitics) -> Parasitics:
+    """The same with a net called like ground as the reference node, where nothing else is."""
+    if found.ground_farad.any() or not len(found.pair_a):
+        return found
+    nets = {net.casefold(): net for net in found.nets}
+    ground = next((nets[spelling] for spelling in _GROUND_SPELLINGS if spelling in nets), None)
+    if ground is None:
+        return found
+    note = SkippedCards(kind=f"net {ground}, taken for the reference node", count=1, first_line=1)
+    tied = tie_to_ground(found, [ground])
+    return replace(tied, skipped_cards=(*found.skipped_cards, note))

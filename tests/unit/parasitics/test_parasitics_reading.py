@@ -8,7 +8,7 @@ import pytest
 
 import circuitgcl.parasitics as room
 from circuitgcl.errors import ParasiticsError
-from circuitgcl.parasitics import ExtractionFormat, read_parasitics
+from circuitgcl.parasitics import ExtractionFormat, SkippedCards, read_parasitics
 from circuitgcl.parasitics.reading import _READERS, sniff_format
 
 SPICE = "* a\n.subckt t gnd\nC1 a gnd 1f\nC2 a 0 2f\nC3 a b 4f\n.ends\n"
@@ -28,6 +28,10 @@ SPICE = "* a\n.subckt t gnd\nC1 a gnd 1f\nC2 a 0 2f\nC3 a b 4f\n.ends\n"
             ExtractionFormat.MAGIC_EXT,
         ),
         ("\n<!DOCTYPE html>\n<html>", ExtractionFormat.MARKUP),
+        ('# comment\nVERSION 5.8 ;\nDIVIDERCHAR "/" ;\n', ExtractionFormat.LAYOUT),
+        ("/* x */\nlibrary (cells) {\n", ExtractionFormat.LIBERTY),
+        ("module top (a, b);\n", ExtractionFormat.VERILOG),
+        ("simulator lang=spectre\nc1 (a 0) capacitor c=1f\n", ExtractionFormat.SPICE),
     ],
 )
 def test_format_is_told_from_content(tmp_path: Path, text: str, kind: ExtractionFormat) -> None:
@@ -47,6 +51,36 @@ def test_ground_names_are_an_option(tmp_path: Path) -> None:
     assert tied.nodes == ("a", "b")
     np.testing.assert_allclose(tied.ground_farad, [3e-15, 0])
     np.testing.assert_allclose(tied.pair_farad, [4e-15])
+
+
+@pytest.mark.parametrize("ground", ["VSUBS", "gnd!", "vss", "0!"])
+def test_ground_is_recognised_where_nothing_goes_to_node_0(tmp_path: Path, ground: str) -> None:
+    path = tmp_path / "x.sp"
+    path.write_text(f"C1 a {ground} 1f\nC2 b {ground} 2f\nC3 a b 4f\n")
+    found = read_parasitics(path)
+    assert found.nodes == ("a", "b")
+    assert found.ground_farad.tolist() == [1e-15, 2e-15]
+    assert found.skipped_cards == (
+        SkippedCards(kind=f"net {ground}, taken for the reference node", count=1, first_line=1),
+    )
+    path.write_text(path.read_text() + "C4 b 0 8f\n")  # now there is another, and this one is metal like all
+    assert read_parasitics(path).nodes == ("a", ground, "b")
+    path.write_text("C1 a vdd 1f\n")
+    assert read_parasitics(path).nodes == ("a", "vdd")
+
+
+def test_one_of_several_designs(tmp_path: Path) -> None:
+    path = tmp_path / "x.sp"
+    path.write_text(".subckt t a\nC1 a 0 1f\n.ends\n.subckt u b\nC1 b 0 2f\n.ends\n")
+    with pytest.raises(ParasiticsError, match=r"x.sp:4: subcircuit u has capacitors.*choose with top='u'"):
+        read_parasitics(path)
+    assert read_parasitics(path, top="u").nets == ("b",)
+    with pytest.raises(ParasiticsError, match="there is no subcircuit 'v'"):
+        read_parasitics(path, top="v")
+    path.write_text("*|DSPF 1.3\n*|DESIGN t\n*|NET a 1FF\nC1 a 0 1f\n")
+    assert read_parasitics(path, top="T").nets == ("a",)
+    with pytest.raises(ParasiticsError, match="there is no u in this file; it holds t"):
+        read_parasitics(path, top="u")
 
 
 def test_empty_file(tmp_path: Path) -> None:

@@ -135,13 +135,21 @@ def test_names_keep_their_spelling(tmp_path: Path) -> None:
 
 
 def test_other_cards_are_counted(tmp_path: Path) -> None:
-    cards = ["R1 a b 5", "C1 a b 1f", "r2 a c 5", "M1 d g s b nch", "C2 a a 9f", "C3 0 0 1f"]
+    cards = [
+        "R1 a b 5",
+        "C1 a b 1f",
+        "r2 a c 5",
+        "M1 d g s b nch",
+        "C2 a a 9f",
+        "C3 0 0 1f",
+        "M2 d g s b nch",
+    ]
     found = read(tmp_path, "\n".join(["title line", ".include a.sp", *cards, ".end", ""]))
     assert set(found.skipped_cards) == {
         SkippedCards(kind="T", count=1, first_line=1),
         SkippedCards(kind=".include", count=1, first_line=2),
-        SkippedCards(kind="R", count=2, first_line=3),
-        SkippedCards(kind="M", count=1, first_line=6),
+        SkippedCards(kind="R between nets, taken for a device", count=2, first_line=3),
+        SkippedCards(kind="M", count=2, first_line=6),
         SkippedCards(kind="C with both ends on one node", count=2, first_line=7),
     }
     assert pairs(found) == {("a", "b"): 1e-15}
@@ -175,8 +183,11 @@ def test_block_size_does_not_matter(
         ("C1 a b 1f\nC2 a\n", 2, "two nodes and a value"),
         ("+ 1f\nC1 a b 1f\n", 1, "without a statement"),
         ("C1 a b 1f\n.subckt\n.ends\n", 2, "no name"),
-        (".subckt x a\nC1 a b 1f\n.ends\n.subckt y a\nC1 a b 1f\n.ends\n", 5, "subcircuit x (line 2)"),
-        (".subckt x a\nC1 a b 1f\n.ends\nC1 a b 1f\n", 4, "flat extraction"),
+        (".subckt x a\nC1 a b 1f\n.ends\n.subckt y a\nC1 a b 1f\n.ends\n", 4, "x does not instantiate it"),
+        (".subckt x a\nC1 a b 1f\n.ends\nC1 a b 1f\n", 1, "the top of the file does not instantiate it"),
+        (".subckt x a\nC1 a b 1f\nC2 a b 2.", 1, "x has no .ends; is the file cut off?"),
+        ("C1 a b 1f\nR1 a\n", 2, "an R card has two nodes and a value"),
+        ("C1 a b 1f\nR1 a b tc1=1\n", 2, "resistor R1 has no value"),
         ("*|P a\nC1 a b 1f\n", 1, "*|P node net"),
         ("*|P a n\n*|P a m\nC1 a b 1f\n", 2, "an earlier line"),
         ("*|NET a 1PF\nC1 a b 1f\n", 1, "DSPF"),
