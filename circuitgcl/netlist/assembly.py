@@ -55,6 +55,7 @@ class Assembly:
         self.fold: Callable[[str], str] = str if case_sensitive else str.casefold
         self.skipped_cards: list[SkippedCard] = []
         self.warnings: list[str] = []
+        self.vertical_models: set[str] = set()  # whose transistors have no bulk
         self.cards = 0
         self._vector_names = 0
         self._specs: list[CardSpec] = []
@@ -221,6 +222,8 @@ class Assembly:
             return
         folded = self.fold(name)
         self.body.models[folded] = device_type
+        if type_word.lower() == "vdmos":
+            self.vertical_models.add(folded)
         stem, _, bin_number = folded.rpartition(".")
         if stem and bin_number.isdigit():  # binned models: cards name the stem
             self.body.models.setdefault(stem, device_type)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class Elaboration:
 
     def warnings(self) -> list[str]:
         """What the user should know about the parameters."""
-        return [*self._notes.values(), *self.cards.warnings()]
+        return [*self._notes.values(), *self.cards.warnings(), *self.faults.warnings()]
 
     def run(self) -> None:
         """Elaborate everything below the top.
@@ -142,10 +143,11 @@ class Elaboration:
                 else:
                     values[name] = value
             except ExpressionError as error:
-                cards, lacks = body.subcircuit.cards, self.faults.lacks_files
-                self.faults.report_card(
-                    cards, cards.first_with(spec), f": {error}", body.path, tolerated=lacks
-                )
+                cards = body.subcircuit.cards
+                first = cards.first_with(spec)
+                self.faults.report_value(error, cards.names[first], cards.location(first), body.path)
+                if not is_multiplier:
+                    values[name] = nan  # and not its default
         return values, multiplier
 
     def _is_free(self, name: str, subcircuit: Subcircuit) -> bool:
@@ -227,8 +229,9 @@ class Elaboration:
             try:
                 telling[name] = values[name] = header.lookup(name)
             except ExpressionError as error:
-                text = f"parameter {name} of subcircuit {subcircuit.name}: {error}"
-                self.faults.report(text, subcircuit.location, path, tolerated=self.faults.lacks_files)
+                what = f"parameter {name} of subcircuit {subcircuit.name}"
+                self.faults.report_value(error, what, subcircuit.location, path)
+                telling[name] = values[name] = nan
         return Scope(subcircuit.parameters, values, subcircuit.functions, self._global_scope), telling
 
     def _defaults(self, subcircuit: Subcircuit) -> tuple[dict[str, float], list[str]]:

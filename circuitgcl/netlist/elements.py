@@ -14,6 +14,7 @@ from circuitgcl.netlist.lexing import assignments, split_parameters, tokens
 from circuitgcl.schema import DeviceType
 
 Words = list[str]
+IsVertical = Callable[[str], bool]
 
 _SOURCE_KEYWORDS = frozenset(
     {"poly", "value", "vol", "cur", "table", "laplace", "freq", "pwl", "vcvs", "vccs", "opamp", "transformer"}
@@ -36,13 +37,15 @@ class Element:
     parameters: Mapping[str, str]
 
 
-def add_element(assembly: Assembly, text: str, location: SourceLocation) -> None:
+def add_element(
+    assembly: Assembly, text: str, location: SourceLocation, is_vertical: IsVertical | None = None
+) -> None:
     """Add the card or cards of an element statement; one without a part in a layout is listed as skipped.
 
     Raises:
         NetlistError: too few nodes, or no element at all.
     """
-    element = parse_element(text, location)
+    element = parse_element(text, location, is_vertical)
     if element is None:
         assembly.skip(f"element {text[0].upper()}", location)
         assembly.cards += 1
@@ -50,12 +53,15 @@ def add_element(assembly: Assembly, text: str, location: SourceLocation) -> None
     add_copies(assembly, element, location)
 
 
-def parse_element(text: str, location: SourceLocation) -> Element | None:
+def parse_element(
+    text: str, location: SourceLocation, is_vertical: IsVertical | None = None
+) -> Element | None:
     """What an element statement says, or `None` for one that connects nothing (`K`).
 
     Args:
         text: the statement.
         location: where it stands.
+        is_vertical: tells models of vertical transistors, which have no bulk; asked without a fourth node.
 
     Raises:
         NetlistError: too few nodes, or no element at all.
@@ -77,6 +83,8 @@ def parse_element(text: str, location: SourceLocation) -> Element | None:
     if letter in "mxqjz" and "(" in head:
         words = without_parentheses(words)
     parse = _instance if _lacks_its_x(letter, words) else _PARSERS.get(letter)
+    if letter == "m" and len(words) == 5 and is_vertical is not None and is_vertical(words[4]):
+        parse = _vertical_mosfet
     element = None if parse is None else parse(words, _parameters(tail), location)
     if element is None or not (of_model or substrate):
         return element
@@ -229,6 +237,10 @@ def _mosfet(words: Words, parameters: Mapping[str, str], location: SourceLocatio
         model,
         {**given, **parameters} if given else parameters,
     )
+
+
+def _vertical_mosfet(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:
+    return Element(DeviceType.NMOS, words[0], tuple(words[1:4]), words[4], parameters)
 
 
 def _bipolar(words: Words, parameters: Mapping[str, str], location: SourceLocation) -> Element:

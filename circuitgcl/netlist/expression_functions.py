@@ -23,8 +23,11 @@ class ExpressionError(ValueError):
     """An expression cannot be parsed or evaluated."""
 
 
-class SimulationOnlyError(ExpressionError):
-    """An expression depends on signals, time or chance, which have no value before a simulation runs."""
+class NoValueError(ExpressionError):
+    """An expression is sound, but depends on what has no value.
+
+    That is a parameter that nothing defines, or signals, time or chance before a simulation runs.
+    """
 
 
 class Function(NamedTuple):

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from math import isfinite
+from math import isfinite, isnan
 
 from circuitgcl.netlist.expression_functions import (
     BEHAVIOURAL,
     CONSTANTS,
     VARIABLES,
     ExpressionError,
-    SimulationOnlyError,
+    NoValueError,
     arity,
 )
 from circuitgcl.netlist.expression_syntax import (
@@ -36,7 +36,7 @@ from circuitgcl.netlist.expression_syntax import (
 )
 from circuitgcl.units import plain_number
 
-__all__ = ["ExpressionError", "Scope", "SimulationOnlyError", "constant", "mentioned_names", "unquoted"]
+__all__ = ["ExpressionError", "NoValueError", "Scope", "constant", "mentioned_names", "unquoted"]
 
 MAX_STEPS = 1_000_000  # of user functions in one evaluation, which may call themselves ...
 CALL_STEPS = 100  # ... a call counting as so many instructions, besides those of the body
@@ -77,7 +77,8 @@ class Scope:
 
     Order of definition does not matter; a parameter that depends on itself is an error. The expression of a
     parameter sees the scope that defines it; the body of a function sees the scope that calls it, as if it
-    were written there. Names come in lower case.
+    were written there. Names come in lower case. A value that is not a number hides the parameters of its
+    name around it, and cannot be used.
     """
 
     __slots__ = ("_expressions", "_functions", "_parent", "_values")
@@ -98,13 +99,15 @@ class Scope:
         """Value of an expression in this scope.
 
         Raises:
-            ExpressionError: bad syntax, an unknown name, a self-reference, or arithmetic without a real and
-                finite value.
+            NoValueError: an unknown name, or one whose value is not known before a simulation.
+            ExpressionError: bad syntax, a self-reference, or arithmetic without a real and finite value.
         """
         value = self._values.get(text)  # the commonest expression is a name
         if value is None:
             value = constant(text)
-        return _evaluated(_Frame(parsed(text), self)) if value is None else float(value)
+        if value is None or isnan(value):
+            return _evaluated(_Frame(parsed(text), self))
+        return float(value)
 
     def knows(self, name: str) -> bool:
         """Whether a parameter of this name is visible."""
@@ -139,8 +142,8 @@ class Scope:
         if name in CONSTANTS:
             return CONSTANTS[name]
         if name in VARIABLES:
-            raise SimulationOnlyError(f"{name!r} has no value before a simulation")
-        raise ExpressionError(f"unknown parameter {shown(name)}")
+            raise NoValueError(f"{name!r} has no value before a simulation")
+        raise NoValueError(f"unknown parameter {shown(name)}")
 
     def _function(self, name: str) -> _Definition | None:
         """A user function, from this scope or the ones around it."""
@@ -181,7 +184,7 @@ class _Frame:
         for name in self.program.functions:
             if self.scope._function(name) is None:
                 if name in BEHAVIOURAL:
-                    raise SimulationOnlyError(f"{name}() has no value before a simulation")
+                    raise NoValueError(f"{name}() has no value before a simulation")
                 raise ExpressionError(f"unknown function {shown(name)}")
 
     def advance(self, values: list[float]) -> _Frame | None:
@@ -197,6 +200,8 @@ class _Frame:
                 if isinstance(found, _Frame):
                     self.at = at
                     return found
+                if isnan(found):
+                    raise NoValueError(f"parameter {shown(what)} has no value")
                 values.append(found)
             elif kind == NUMBER:
                 values.append(what)

@@ -45,6 +45,7 @@ class Parser:
         self.skip_until: tuple[str, ...] = ()
         self.protected = False
         self.shape: Shape | None = None  # of the last card
+        self.vertical: set[str] | None = None  # models of vertical transistors in this file, once needed
 
     def parse(self, statements: Statements, *, title_line: int = 0) -> None:
         """Parse all statements of a file.
@@ -121,7 +122,14 @@ class Parser:
         self.shape = None  # also when the card cannot be read
         self.shape = self.runs.add(text, location)
         if self.shape is None:
-            add_element(self.assembly, text, location)
+            add_element(self.assembly, text, location, self._is_vertical)
+
+    def _is_vertical(self, model: str) -> bool:
+        """Whether a model is one of vertical transistors, read already or further on in this file."""
+        if self.vertical is None:
+            self.vertical = {self.assembly.fold(name) for name in _VERTICAL_MODEL.findall(self.runs.text)}
+        folded = self.assembly.fold(model)
+        return folded in self.vertical or folded in self.assembly.vertical_models
 
     def _directive(self, text: str, location: SourceLocation) -> bool:
         """Handle a dot card; true when it ends the file."""
@@ -289,6 +297,7 @@ _DIRECTIVES: dict[str, Callable[[Parser, str, SourceLocation], None]] = {
     ".unprot": Parser._unprotect,
 }
 
+_VERTICAL_MODEL = re.compile(r"^[ \t]*\.model[ \t]+(\S+)[ \t]+vdmos\b", re.I | re.M)
 _POLARITY = re.compile(r"\b(?:type\s*=\s*([-+]?\w+)|(pchan)\b)", re.I)
 _FILE_WORD = re.compile(r"""'([^']*)'|"([^"]*)"|(\S+)""")
 _LIBRARY_FILE = re.compile(r"[./\\]")  # in a file name, not in the name of a section

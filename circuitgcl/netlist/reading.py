@@ -32,9 +32,15 @@ from circuitgcl.netlist.spectre import SpectreParser
 MAX_INCLUDE_DEPTH = 32
 MAX_FILES = 10_000
 MAX_TEXT_BYTES = 4 << 30  # a gzip bomb stops here
+_SECTION_KINDS = (".lib section", "section ")  # skipped, for nobody asked for them
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_PIECE = 1 << 16  # bytes
 _SUFFIXES = (".gz", ".sp", ".spi", ".spice", ".cir", ".ckt", ".cdl", ".net", ".scs", ".sch")
+_MODEL_FILE = re.compile(  # a library without which a circuit still has its topology
+    r"(?:model|corner)[^/]*$|(?:^|/)models?/|(?:^|/)design\.(?:ngspice|xyce|hspice)$"
+    r"|\.(?:lib|l|mod|mdl|pm\d?|nmos|pmos)(?:\.\w+)?$",
+    re.I,
+)
 _OTHER_KINDS = (
     (re.compile(r"(?:\s*//[^\n]*\n)*\s*\*SPEF\b", re.I), "SPEF, an extraction result"),
     (
@@ -89,13 +95,17 @@ def read_netlist(
     )
     _Reader(assembly, chosen).read(_Source(path, _Text(text)), rules)
     if not assembly.cards:
-        what = (
-            "the file holds parameters and models only, no element and no subcircuit"
-            if assembly.main.parameters or assembly.main.models
-            else "no element and no subcircuit found; is this a SPICE netlist?"
-        )
-        raise NetlistError(what, location=SourceLocation(str(path), 0))
+        raise NetlistError(_without_cards(assembly), location=SourceLocation(str(path), 0))
     return assembly.finish()
+
+
+def _without_cards(assembly: Assembly) -> str:
+    """What to say of a file without any card."""
+    if any(card.kind.startswith(_SECTION_KINDS) for card in assembly.skipped_cards):
+        return "the file holds library sections only, which another file may ask for"
+    if assembly.main.parameters or assembly.main.models:
+        return "the file holds parameters and models only, no element and no subcircuit"
+    return "no element and no subcircuit found; is this a SPICE netlist?"
 
 
 def design_name(path: Path) -> str:
@@ -313,14 +323,16 @@ class _Reader:
     ) -> None:
         """Read an included file.
 
-        A model library that does not exist here is passed over with a warning, and so is a file of another
-        machine: an absolute path, or one by an unknown variable. Any other missing file is an error.
+        A model library that does not exist here is passed over with a warning, and so are a file named like
+        one and a file of another machine: an absolute path, or one by an unknown variable. Any other missing
+        file is an error.
         """
         statement = f".include {name}" if section is None else f".lib {name} {section}".rstrip()
         path = self._found(folder, name)
         if path is None:
             is_elsewhere = name.startswith(("/", "~", "$")) or _DRIVE.match(name) is not None
-            if section is None and not is_elsewhere and self.assembly.on_error is OnError.RAISE:
+            is_needed = section is None and not is_elsewhere and not _MODEL_FILE.search(name)
+            if is_needed and self.assembly.on_error is OnError.RAISE:
                 raise NetlistError(f"included file {name} does not exist", location=location)
             self.assembly.skip(f"missing {statement}", location)
             self.assembly.warn(f"{location}: included file {name} does not exist; skipped")

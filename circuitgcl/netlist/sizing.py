@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from math import isfinite, isinf
+from math import isfinite, isinf, nan
 
 import numpy as np
 
-from circuitgcl.netlist.expressions import ExpressionError, Scope, SimulationOnlyError, constant
+from circuitgcl.netlist.expressions import ExpressionError, Scope, constant
 from circuitgcl.netlist.faults import Faults
 from circuitgcl.netlist.hierarchy import Device, model_type
 from circuitgcl.netlist.records import (
@@ -153,6 +153,7 @@ class SizedCards:
         """Values of the size parameters, and whether they are the same in every scope."""
         size_names = ALL_SIZE_NAMES[device.kind]
         given: dict[str, float] = {}
+        unknown: list[str] = []
         is_constant = True
         for name, expression in spec.parameters:
             if name not in size_names:
@@ -164,18 +165,20 @@ class SizedCards:
                     evaluate_parameter(expression, scope, dict(spec.parameters)) if value is None else value
                 )
             except ExpressionError as error:
-                is_constant = False
-                unknowable = self.faults.lacks_files or isinstance(error, SimulationOnlyError)
+                unknown.append(name)
                 first = body.cards.first_with(number)
-                self.faults.report_card(body.cards, first, f": {error}", path, tolerated=unknowable)
+                self.faults.report_value(error, body.cards.names[first], body.cards.location(first), path)
         if device.wrapper is not None:
-            self._add_defaults(given, device.wrapper, size_names)
+            self._add_defaults(given, unknown, device.wrapper, size_names)
         return given, is_constant
 
-    def _add_defaults(self, given: dict[str, float], wrapper: Subcircuit, names: frozenset[str]) -> None:
+    def _add_defaults(
+        self, given: dict[str, float], unknown: Iterable[str], wrapper: Subcircuit, names: frozenset[str]
+    ) -> None:
         """Add the sizes that the header of a device's own subcircuit gives where the card does not."""
-        header = Scope(wrapper.defaults, dict(given), wrapper.functions, self._global_scope)
-        for name in wrapper.defaults.keys() & names - given.keys():
+        values = given | dict.fromkeys(unknown, nan)
+        header = Scope(wrapper.defaults, values, wrapper.functions, self._global_scope)
+        for name in wrapper.defaults.keys() & names - values.keys():
             try:
                 given[name] = header.lookup(name)
             except ExpressionError:  # depends on a model's parameters

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from circuitgcl.netlist.expressions import (
     ExpressionError,
+    NoValueError,
     Scope,
-    SimulationOnlyError,
     constant,
     mentioned_names,
     unquoted,
@@ -299,7 +299,7 @@ def test_located_reasons(text: str, message: str) -> None:
 @pytest.mark.parametrize("text", ["v(out)", "2*p", "a ? time : 1", "q", "1+i(v1)*HERTZ"])
 def test_what_only_a_simulation_knows(text: str) -> None:
     scope = Scope({"p": "ddt(1)", "q": "p+1", "a": "1"})
-    with pytest.raises(SimulationOnlyError, match="no value before a simulation"):
+    with pytest.raises(NoValueError, match="no value before a simulation"):
         scope.evaluate(text)
     assert Scope({"time": "3"}).evaluate("time") == 3.0
 

@@ -145,7 +145,11 @@ CASES: dict[str, tuple[str, Files, str]] = {  # text, other files, message
         {},
         f"deck.sp:2: '#{'x' * 39}' is neither an element nor a dot card; is this a SPICE netlist?",
     ),
-    "a parameter without end": (f"R1 a b '{'x' * 100_000}'\n", {}, "deck.sp:2: R1: unknown parameter 'xxxxx"),
+    "a function without end": (
+        f"R1 a b '{'x' * 100_000}(1)'\n",
+        {},
+        "deck.sp:2: R1: unknown function 'xxxxx",
+    ),
 }
 
 

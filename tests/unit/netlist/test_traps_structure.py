@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from circuit_views import mos, sizes, skipped, topology, values
 
-from circuitgcl.errors import OnError
+from circuitgcl.errors import NetlistError, OnError
 from circuitgcl.netlist import FlatCircuit, flatten, read_netlist
 
 FlattenDeck = Callable[..., FlatCircuit]
@@ -45,11 +46,12 @@ def test_dead_absolute_paths(flatten_deck: FlattenDeck) -> None:
     assert skipped(circuit) == [
         ("missing .include /dead/models.sp", 2),
         ("missing .lib /dead/kit.lib ss", 3),
-        ("error: M1: unknown parameter 'lmin'", 4),
+        ("no value: unknown parameter 'lmin'", 4),
     ]
     assert warnings(circuit) == [
         "deck.sp:2: included file /dead/models.sp does not exist; skipped",
         "deck.sp:3: included file /dead/kit.lib does not exist; skipped",
+        "deck.sp:4: unknown parameter 'lmin'; these values are left open",
     ]
 
 
@@ -276,3 +278,19 @@ def test_a_protected_part_may_be_readable(flatten_deck: FlattenDeck) -> None:
     circuit = flatten_deck("* t\n.prot $ not in the listing\nR1 a b 1\n.unprot\nR2 a b 2\n")
     assert values(circuit) == {"R1": 1.0, "R2": 2.0}
     assert skipped(circuit) == []
+
+
+def test_vertical_transistors_have_no_bulk(flatten_deck: FlattenDeck, write_deck: WriteDeck) -> None:
+    """Only their model card tells; it may follow, or stand in an included file."""
+    write_deck(".model VP VDMOS pchan (kp=3)\n", "power.lib")
+    circuit = flatten_deck(
+        "* t\n.include power.lib\nM1 d g s IRFZ48Z\nM2 d g s vp m=2\nM3 d g s b nch\n"
+        ".model IRFZ48Z VDMOS (Rg = 1.77 Vto=4)\n"
+    )
+    assert topology(circuit) == {
+        "M1": "NMOS (IRFZ48Z) d g s",
+        "M2": "PMOS (vp) d g s",
+        "M3": "NMOS (nch) d g s b",
+    }
+    with pytest.raises(NetlistError, match="M1 has 3 nodes; a MOSFET needs 4. Is the bulk missing?"):
+        flatten_deck("* t\nM1 d g s nch\n.model nch nmos\n.model v vdmos\n")
