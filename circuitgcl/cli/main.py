@@ -72,7 +72,9 @@ def estimate(
     dspf: Annotated[Path | None, typer.Option("--dspf", metavar="FILE", help="Write DSPF.")] = None,
     annotate: Annotated[
         Path | None,
-        typer.Option("--annotate", metavar="FILE", help="Write the netlist with capacitors (.inc: them alone)."),
+        typer.Option(
+            "--annotate", metavar="FILE", help="Write the netlist with capacitors (.inc: them alone)."
+        ),
     ] = None,
     simulator: Annotated[
         str | None,
@@ -157,6 +159,7 @@ def inspect(
     from rich.console import Console
 
     from circuitgcl.files import check_output, write_atomically
+    from circuitgcl.graph.quotient import class_counts
     from circuitgcl.graph.rails import RailKind, recognise_rails
     from circuitgcl.netlist.inspection import read_timed
     from circuitgcl.reporting.inspection import print_inspection
@@ -173,6 +176,7 @@ def inspect(
         {"net": name, "kind": RailKind(int(kinds[net])).name.lower()}
         for net, name in zip(chosen, names, strict=True)
     ]
+    found["classes"] = class_counts(circuit, kinds)
     if output is not None:
         write_atomically(output, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     print_inspection(Console(), found)

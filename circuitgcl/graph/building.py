@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,12 +41,20 @@ class CircuitGraph:
     rails: NDArray[np.int8]  # [N] RailKind
     channel_length_m: float  # the technology's length scale
     net_features: Float32Array  # [N, F]
-    device_features: Float32Array  # [D, F]
-    pin_features: Float32Array  # [P, F]
     terminals: TerminalTable
     terminal_features: Float32Array  # [Q, F]
     contexts: ContextTable
     pair_features: Float32Array  # [K, F]
+
+    @cached_property
+    def device_features(self) -> Float32Array:
+        """Features of the devices, [D, F]."""
+        return device_features(self.circuit, self.channel_length_m)
+
+    @cached_property
+    def pin_features(self) -> Float32Array:
+        """Features of the pins, [P, F]."""
+        return pin_features(self.circuit, self.rails)
 
     @property
     def signal_nets(self) -> NDArray[np.int64]:
@@ -133,8 +142,6 @@ def build_graph(circuit: FlatCircuit, *, rails: Sequence[str] = ()) -> CircuitGr
         rails=rail_kinds,
         channel_length_m=reference_m,
         net_features=net_features(circuit, reference_m),
-        device_features=device_features(circuit, reference_m),
-        pin_features=pin_features(circuit, rail_kinds),
         terminals=terminals,
         terminal_features=terminal_features(circuit, reference_m),
         contexts=contexts,

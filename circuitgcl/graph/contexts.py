@@ -20,9 +20,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.fingerprints import Fingerprint, HashArray, hash64
+from circuitgcl.graph.fingerprints import Fingerprint
+from circuitgcl.graph.hashing import HashArray
 from circuitgcl.graph.indices import IndexRelation, families, indexed, relation, steps
 from circuitgcl.graph.local_pairs import MAX_ALL_PAIRS, leaf_pairs, routing_pairs
+from circuitgcl.graph.stable_hashing import hash64
 from circuitgcl.netlist.records import Definition, FlatCircuit, IntArray
 
 MAX_CELL_CHILDREN = 16  # bodies with more instances are blocks, not cells

@@ -7,12 +7,15 @@ the technology's shortest drawn channel. Counts and sizes enter as log(1 + x), x
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from circuitgcl.graph.device_bodies import Bodies
 from circuitgcl.graph.pins import pin_role_codes
+from circuitgcl.graph.segments import offsets, positions
 from circuitgcl.netlist.records import FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole
 
@@ -103,50 +106,69 @@ def card_columns(circuit: FlatCircuit, reference_m: float) -> dict[str, NDArray[
 
 
 def net_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
-    """Feature matrix of the nets, [N, F] in the order of `NET_FEATURES`."""
-    columns = card_columns(circuit, reference_m)
-    card = circuit.device_card[circuit.pin_device]
-    kind, roles, net = circuit.table.device_type[card], pin_role_codes(circuit), circuit.pin_net
-    is_mos = np.isin(kind, (DeviceType.NMOS, DeviceType.PMOS))
-    gate, source_drain = is_mos & (roles == PinRole.GATE), is_mos & (roles == PinRole.SOURCE_DRAIN)
-    resistor, capacitor = kind == DeviceType.RESISTOR, kind == DeviceType.CAPACITOR
-    diode = kind == DeviceType.DIODE
-    ones = np.ones(len(card))
+    """Feature matrix of the nets, [N, F] in the order of `NET_FEATURES`.
 
-    def total(mask: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        sums: NDArray[np.float64] = np.bincount(
-            net[mask], weights=values[mask], minlength=circuit.net_count
-        ).astype(np.float64)
-        return sums
+    What hangs on a net is added up over the local nets of definitions first, then over the instances, so the
+    cost follows the number of instances that hold devices, not the number of devices.
+    """
+    bodies = Bodies.of(circuit)
+    starts = offsets(np.array([part.net_count for part in circuit.definitions]))
+    slot = np.repeat(starts[:-1], np.diff(bodies.pin_offset)) + bodies.pin_net
+    leaf = np.flatnonzero(np.diff(bodies.device_offset)[circuit.instance_definition] > 0)
+    counts = np.diff(circuit.terminal_offset)[leaf]
+    flat = circuit.terminal_net[positions(circuit.terminal_offset[leaf], counts)]
+    row = positions(starts[circuit.instance_definition[leaf]], counts)
 
-    width, length, copies = columns["width"][card], columns["length"][card], columns["copies"][card]
-    instances = np.bincount(circuit.terminal_net, minlength=circuit.net_count)
+    def total(pins: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not pins.any():
+            return np.zeros(circuit.net_count)
+        inside = np.bincount(slot, weights=pins, minlength=int(starts[-1]))
+        sums = np.bincount(flat, weights=inside[row], minlength=circuit.net_count)
+        return sums.astype(np.float64)
+
+    instances = np.bincount(circuit.terminal_net, minlength=circuit.net_count).astype(np.float64)
+    counted = [*(total(pins) for pins in _pin_statistics(circuit, bodies, reference_m)), instances]
     top = circuit.definitions[circuit.instance_definition[0]]
     is_port = (circuit.net_instance == 0) & (circuit.net_local < top.port_count)
-    counted = [
-        total(is_mos, ones),
-        total(gate, ones),
-        total(source_drain, ones),
-        total(is_mos & (roles == PinRole.BULK), ones),
-        total(is_mos, width),
-        total(is_mos, length),
-        total(gate, width),
-        total(source_drain, width),
-        total(kind == DeviceType.PMOS, ones),
-        total(resistor, ones),
-        total(resistor, width),
-        total(resistor, length),
-        total(capacitor, ones),
-        total(capacitor, columns["fingers"][card] * copies),
-        total(capacitor, columns["value"][card] * 1e15 * copies),
-        total(diode, ones),
-        total(diode, columns["area"][card]),
-        total(diode, columns["perimeter"][card]),
-        total(np.isin(kind, (DeviceType.NPN, DeviceType.PNP)), ones),
-        instances.astype(np.float64),
-    ]
     plain = [is_port.astype(np.float64), 1.0 / (1.0 + instance_levels(circuit)[circuit.net_instance])]
     return np.stack([*(_log(column) for column in counted), *plain], axis=1).astype(np.float32)
+
+
+def _pin_statistics(
+    circuit: FlatCircuit, bodies: Bodies, reference_m: float
+) -> Iterator[NDArray[np.float64]]:
+    """What each pin of a definition adds to its net, [p] for every counted column of `NET_FEATURES`."""
+    columns = card_columns(circuit, reference_m)
+    card = np.repeat(bodies.card, bodies.device_pins)
+    kind, role = circuit.table.device_type[card], bodies.pin_role
+    is_mos = np.isin(kind, (DeviceType.NMOS, DeviceType.PMOS))
+    gate, source_drain = is_mos & (role == PinRole.GATE), is_mos & (role == PinRole.SOURCE_DRAIN)
+    resistor, capacitor = kind == DeviceType.RESISTOR, kind == DeviceType.CAPACITOR
+    diode = kind == DeviceType.DIODE
+    width, length, copies = columns["width"][card], columns["length"][card], columns["copies"][card]
+    ones = np.ones(len(card))
+    for chosen, values in (
+        (is_mos, ones),
+        (gate, ones),
+        (source_drain, ones),
+        (is_mos & (role == PinRole.BULK), ones),
+        (is_mos, width),
+        (is_mos, length),
+        (gate, width),
+        (source_drain, width),
+        (kind == DeviceType.PMOS, ones),
+        (resistor, ones),
+        (resistor, width),
+        (resistor, length),
+        (capacitor, ones),
+        (capacitor, columns["fingers"][card] * copies),
+        (capacitor, columns["value"][card] * 1e15 * copies),
+        (diode, ones),
+        (diode, columns["area"][card]),
+        (diode, columns["perimeter"][card]),
+        (np.isin(kind, (DeviceType.NPN, DeviceType.PNP)), ones),
+    ):
+        yield np.where(chosen, values, 0.0)
 
 
 def card_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
@@ -186,7 +208,9 @@ def pin_features(circuit: FlatCircuit, rails: NDArray[np.int8]) -> Float32Array:
 
 def instance_levels(circuit: FlatCircuit) -> NDArray[np.int64]:
     """Hierarchy level of every instance, [I]; the top is 0."""
-    levels = [0]
-    for parent in circuit.instance_parent[1:].tolist():  # parents come before children
-        levels.append(levels[parent] + 1)
-    return np.array(levels, np.int64)
+    levels = np.zeros(len(circuit.instance_parent), np.int64)
+    above = circuit.instance_parent.copy()
+    while (inside := above >= 0).any():
+        levels += inside
+        above = np.where(inside, circuit.instance_parent[above], -1)
+    return levels

@@ -9,23 +9,21 @@ refinement (1-WL); names only break ties.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.pins import card_roles
+from circuitgcl.graph.hashing import HashArray
+from circuitgcl.graph.pins import MAX_KNOWN_PINS, role_lookup
+from circuitgcl.graph.segments import Index, offsets, positions
+from circuitgcl.graph.stable_hashing import hash64, hash64_rows, hash64_segments
 from circuitgcl.netlist.records import Definition, DeviceTable, FlatCircuit
-
-HashArray = NDArray[np.uint64]
+from circuitgcl.schema import PinRole
 
 REFINEMENT_ROUNDS = 6  # in bodies that keep their ties; others are refined until nothing changes
 MAX_TIE_NETS = 48  # larger bodies keep their ties: breaking them costs a refinement each
 SIZE_STEP_M = 1e-9  # drawn sizes are compared on a nanometre grid
-
-_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +37,6 @@ class Fingerprint:
     net_part: HashArray  # [n] which kinds of terminals the net joins, whatever their number
 
 
-def hash64(parts: Iterable[object]) -> int:
-    """Stable 64-bit hash of a sequence of numbers and texts."""
-    content = b"".join(
-        b"i" + (int(part) & _MASK).to_bytes(8, "little")
-        if isinstance(part, (int, np.integer))
-        else b"s" + str(part).encode() + b"\x00"
-        for part in parts
-    )
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little")
-
-
 def fingerprints(circuit: FlatCircuit, rails: NDArray[np.int8]) -> tuple[Fingerprint, ...]:
     """Fingerprint of every definition of a circuit, in its order (children come before parents).
 
@@ -58,19 +45,33 @@ def fingerprints(circuit: FlatCircuit, rails: NDArray[np.int8]) -> tuple[Fingerp
         rails: [N] rail kind of the flat nets; a local net takes the kind of its first instance.
     """
     kinds = local_rail_kinds(circuit, rails)
+    card_exact, card_structural = _card_hashes(circuit.table)
     found: list[Fingerprint] = []
     for definition, local_kinds in zip(circuit.definitions, kinds, strict=True):
-        neighbours_exact = _attachments(circuit.table, definition, found, exact=True)
-        neighbours_structural = _attachments(circuit.table, definition, found, exact=False)
-        net_exact, exact = _refine(definition, neighbours_exact, local_kinds)
-        net_structural, structural = _refine(definition, neighbours_structural, local_kinds)
+        below = [found[child] for child in definition.child_definition.tolist()]
+        exact_parts = _parts(
+            circuit.table,
+            definition,
+            card_exact,
+            np.array([f.exact for f in below], np.uint64),
+            [f.net_exact for f in below],
+        )
+        structural_parts = _parts(
+            circuit.table,
+            definition,
+            card_structural,
+            np.array([f.structural for f in below], np.uint64),
+            [f.net_structural for f in below],
+        )
+        net_exact, exact = _refine(definition, exact_parts, local_kinds)
+        net_structural, structural = _refine(definition, structural_parts, local_kinds)
         found.append(
             Fingerprint(
                 exact=exact,
                 structural=structural,
                 net_exact=net_exact,
                 net_structural=net_structural,
-                net_part=_net_parts(circuit.table, definition, found, structural, net_structural),
+                net_part=_net_parts(definition, below, structural, net_structural),
             )
         )
     return tuple(found)
@@ -86,120 +87,159 @@ def local_rail_kinds(circuit: FlatCircuit, rails: NDArray[np.int8]) -> list[NDAr
     return kinds
 
 
-Attachment = tuple[int, tuple[tuple[int, int], ...]]  # (label of the part, ((role, local net), ...))
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Devices, then children of a body, as labelled hyperedges over its n local nets: m parts, p pins."""
+
+    label: HashArray  # [m]
+    offset: Index  # [m + 1]
+    role: HashArray  # [p] PinRole of a device's pin; colour of the child's own net
+    net: NDArray[np.int64]  # [p]
+
+    @property
+    def part(self) -> Index:
+        """Part of every pin, [p]."""
+        return np.repeat(np.arange(len(self.label)), np.diff(self.offset))
 
 
-def _attachments(
-    table: DeviceTable, definition: Definition, below: list[Fingerprint], *, exact: bool
-) -> list[Attachment]:
-    """Devices and children of a body as labelled hyperedges over its local nets."""
-    parts: list[Attachment] = []
-    for row, card in enumerate(definition.device_card.tolist()):
-        start, stop = definition.pin_offset[row : row + 2]
-        nets = definition.pin_net[start:stop].tolist()
-        roles = [int(role) for role in card_roles(table, card)]
-        parts.append((_card_hash(table, card, exact=exact), tuple(zip(roles, nets, strict=True))))
-    for position, child in enumerate(definition.child_definition.tolist()):
-        start, stop = definition.child_net_offset[position : position + 2]
-        nets = definition.child_net[start:stop].tolist()
-        fingerprint = below[child]
-        label = fingerprint.exact if exact else fingerprint.structural
-        colours = (fingerprint.net_exact if exact else fingerprint.net_structural)[: len(nets)].tolist()
-        parts.append((label, tuple(zip(colours, nets, strict=True))))
-    return parts
+def _parts(
+    table: DeviceTable,
+    definition: Definition,
+    card_labels: HashArray,
+    child_labels: HashArray,
+    child_colours: list[HashArray],
+) -> _Parts:
+    cards = definition.device_card
+    position = np.arange(len(definition.pin_net)) - np.repeat(
+        definition.pin_offset[:-1], np.diff(definition.pin_offset)
+    )
+    kinds = np.repeat(table.device_type[cards], np.diff(definition.pin_offset))
+    roles = role_lookup()[kinds, np.minimum(position, MAX_KNOWN_PINS - 1)].astype(np.uint64)
+    roles[position >= MAX_KNOWN_PINS] = np.uint64(PinRole.OTHER)
+    ports = np.diff(definition.child_net_offset).tolist()
+    colours = [found[:count] for found, count in zip(child_colours, ports, strict=True)]
+    return _Parts(
+        label=np.concatenate([card_labels[cards], child_labels]),
+        offset=offsets(
+            np.concatenate([np.diff(definition.pin_offset), np.diff(definition.child_net_offset)])
+        ),
+        role=np.concatenate([roles, *colours]),
+        net=np.concatenate([definition.pin_net, definition.child_net]).astype(np.int64),
+    )
 
 
-def _card_hash(table: DeviceTable, card: int, *, exact: bool) -> int:
-    kind = int(table.device_type[card])
-    model = table.model_names[table.model[card]].casefold()
-    if not exact:
-        return hash64((kind, model, int(table.pins[card])))
-    sizes = (table.width_m[card], table.length_m[card])
-    steps = [-1 if np.isnan(size) else round(size / SIZE_STEP_M) for size in sizes]
-    counts = (table.fingers[card], table.multiplier[card], table.value[card])
-    return hash64((kind, model, *steps, *(f"{count:.6g}" for count in counts)))
+def _card_hashes(table: DeviceTable) -> tuple[HashArray, HashArray]:
+    """Labels of all device cards, [K] with sizes and [K] without."""
+    models = [name.casefold() for name in table.model_names]
+    exact, structural = [], []
+    columns = (table.device_type, table.model, table.pins, table.width_m, table.length_m)
+    counts = zip(table.fingers.tolist(), table.multiplier.tolist(), table.value.tolist(), strict=True)
+    for (kind, model, pins, *sizes), count in zip(
+        zip(*(column.tolist() for column in columns), strict=True), counts, strict=True
+    ):
+        steps = [-1 if np.isnan(size) else round(size / SIZE_STEP_M) for size in sizes]
+        exact.append(hash64((kind, models[model], *steps, *(f"{number:.6g}" for number in count))))
+        structural.append(hash64((kind, models[model], pins)))
+    return np.array(exact, np.uint64), np.array(structural, np.uint64)
 
 
 def _net_parts(
-    table: DeviceTable,
-    definition: Definition,
-    below: list[Fingerprint],
-    structural: int,
-    net_structural: HashArray,
+    definition: Definition, below: list[Fingerprint], structural: int, net_structural: HashArray
 ) -> HashArray:
     """What kinds of leaf terminals each local net joins, as a set: the same in an array of any size."""
     if len(definition.device_card):
-        return np.array([hash64((structural, colour)) for colour in net_structural.tolist()], np.uint64)
-    joined: list[set[int]] = [set() for _ in range(definition.net_count)]
-    for position, child in enumerate(definition.child_definition.tolist()):
-        start, stop = definition.child_net_offset[position : position + 2]
-        for port, net in enumerate(definition.child_net[start:stop].tolist()):
-            joined[net].add(int(below[child].net_part[port]))
-    return np.array([hash64(("parts", *sorted(parts))) for parts in joined], np.uint64)
+        whole = np.full(len(net_structural), structural, np.uint64)
+        return hash64_rows(np.stack([whole, net_structural], axis=1))
+    ports = np.diff(definition.child_net_offset).tolist()
+    part = np.concatenate(
+        [np.zeros(0, np.uint64), *(f.net_part[:count] for f, count in zip(below, ports, strict=True))]
+    )
+    net = definition.child_net
+    order = np.lexsort((part, net))
+    net, part = net[order], part[order]
+    first = np.ones(len(net), bool)
+    first[1:] = (net[1:] != net[:-1]) | (part[1:] != part[:-1])
+    counts = np.bincount(net[first], minlength=definition.net_count)
+    return hash64_segments(offsets(counts), part[first], "parts")
 
 
-def _refine(
-    definition: Definition, parts: list[Attachment], rail_kinds: NDArray[np.int8]
-) -> tuple[HashArray, int]:
+def _refine(definition: Definition, parts: _Parts, rail_kinds: NDArray[np.int8]) -> tuple[HashArray, int]:
     """Net colours after refinement, and the hash of the whole body.
 
     Ports start from their position, so that two internal nets which only mirror each other still differ when
     the ports they lead to do.
     """
-    colours = [
-        hash64(("port", local)) if local < definition.port_count else hash64(("net", int(kind)))
-        for local, kind in enumerate(rail_kinds.tolist())
-    ]
-    colours = _refined(colours, parts)
+    ports = [hash64(("port", local)) for local in range(definition.port_count)]
+    inner = np.array([hash64(("net", kind)) for kind in range(int(rail_kinds.max(initial=0)) + 1)], np.uint64)
+    start = np.concatenate([np.array(ports, np.uint64), inner[rail_kinds[definition.port_count :]]])
+    around = _Surroundings(parts)
+    colours = _refined(start, parts, around)
     if len(colours) <= MAX_TIE_NETS:
         names = [label.casefold() for label in definition.net_labels]
         while (tied := _first_tie(colours, names)) is not None:
             colours[tied] = hash64(("tie", colours[tied]))
-            colours = _refined(colours, parts)
-    whole = hash64(
-        (
-            definition.port_count,
-            *sorted(
-                hash64((label, *(colours[net] for _, net in pins)))
-                for label, pins in _sorted_pins(parts, colours)
-            ),
-        )
-    )
-    return np.array(colours, np.uint64), whole
+            colours = _refined(colours, parts, around)
+    whole = np.sort(around.hashes(colours, with_roles=False))
+    return colours, hash64((definition.port_count, *whole.tolist()))
 
 
-def _refined(colours: list[int], parts: list[Attachment]) -> list[int]:
+class _Surroundings:
+    """Hash of every part with the colours of its nets; drain and source are exchangeable, hence sorted."""
+
+    def __init__(self, parts: _Parts) -> None:
+        self.parts = parts
+        self._role_rank = np.unique(parts.role, return_inverse=True)[1]
+        counts = np.diff(parts.offset)
+        self._groups = [
+            (rows, parts.offset[rows][:, None] + np.arange(arity))
+            for arity in np.unique(counts).tolist()
+            for rows in (np.flatnonzero(counts == arity),)
+        ]
+
+    def hashes(self, colours: HashArray, *, with_roles: bool = True) -> HashArray:
+        """One for every part, [m]."""
+        parts = self.parts
+        ranked, colour_rank = np.unique(colours, return_inverse=True)
+        key = self._role_rank * (len(ranked) + 1) + colour_rank[parts.net]
+        found = np.zeros(len(parts.label), np.uint64)
+        for rows, pins in self._groups:
+            pins = np.take_along_axis(pins, np.argsort(key[pins], axis=1, kind="stable"), axis=1)
+            seen = colours[parts.net[pins]]
+            if with_roles:
+                seen = np.stack([parts.role[pins], seen], axis=2).reshape(len(rows), -1)
+            found[rows] = hash64_rows(np.concatenate([parts.label[rows][:, None], seen], axis=1))
+        return found
+
+
+def _refined(colours: HashArray, parts: _Parts, around: _Surroundings) -> HashArray:
     """Colours after refinement until the partition is stable, or for `REFINEMENT_ROUNDS` of a large body."""
-    classes = len(set(colours))
-    for _ in range(max(REFINEMENT_ROUNDS, len(colours) if len(colours) <= MAX_TIE_NETS else 0)):
-        gathered: list[list[int]] = [[] for _ in colours]
-        for label, pins in parts:
-            # drain and source are exchangeable, hence sorted
-            around = hash64(
-                (label, *(x for pair in sorted((role, colours[net]) for role, net in pins) for x in pair))
-            )
-            for role, net in pins:
-                gathered[net].append(hash64((around, role)))
-        colours = [hash64((own, *sorted(seen))) for own, seen in zip(colours, gathered, strict=True)]
-        if len(set(colours)) in (classes, len(colours)):
+    count = len(colours)
+    classes = len(np.unique(colours))
+    part = parts.part
+    bounds = offsets(np.bincount(parts.net, minlength=count) + 1)
+    for _ in range(max(REFINEMENT_ROUNDS, count if count <= MAX_TIE_NETS else 0)):
+        pins = hash64_rows(np.stack([around.hashes(colours)[part], parts.role], axis=1))
+        order = np.lexsort((pins, parts.net))
+        seen = np.empty(bounds[-1], np.uint64)
+        seen[bounds[:-1]] = colours
+        seen[positions(bounds[:-1] + 1, np.diff(bounds) - 1)] = pins[order]
+        colours = hash64_segments(bounds, seen)
+        found = len(np.unique(colours))
+        if found in (classes, count):
             break
-        classes = len(set(colours))
+        classes = found
     return colours
 
 
-def _first_tie(colours: list[int], names: list[str]) -> int | None:
+def _first_tie(colours: HashArray, names: list[str]) -> int | None:
     """Net to set apart next: the first by name of the smallest colour that several nets share, if any.
 
     A cell whose halves mirror each other is still laid out one way, and its nets keep their names from design
     to design.
     """
-    shared = [colour for colour in set(colours) if colours.count(colour) > 1]
-    if not shared:
+    shared, counts = np.unique(colours, return_counts=True)
+    shared = shared[counts > 1]
+    if not len(shared):
         return None
-    group = [net for net, colour in enumerate(colours) if colour == min(shared)]
+    group: list[int] = np.flatnonzero(colours == shared[0]).tolist()
     return min(group, key=lambda net: names[net])
-
-
-def _sorted_pins(parts: list[Attachment], colours: list[int]) -> Iterable[Attachment]:
-    for label, pins in parts:
-        yield label, tuple(sorted(pins, key=lambda pin: (pin[0], colours[pin[1]])))

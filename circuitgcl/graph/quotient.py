@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.features import Float32Array, card_features, channel_length_m, role_features
+from circuitgcl.graph.features import (
+    Float32Array,
+    card_features,
+    channel_length_m,
+    net_features,
+    role_features,
+)
 from circuitgcl.graph.hashing import HashArray
 from circuitgcl.graph.refinement import Colours, refine
 from circuitgcl.graph.segments import Index, offsets, positions
@@ -106,6 +112,14 @@ def structural_colours(
     """Colours of nets, devices and pins that an encoder of `rounds` layers can tell apart."""
     cards = card_features(circuit, channel_length_m(circuit))
     return refine(circuit, rails, net_features, cards, rounds)
+
+
+def class_counts(
+    circuit: FlatCircuit, rails: NDArray[np.int8], rounds: int = DEFAULT_ROUNDS
+) -> dict[str, int]:
+    """Number of distinct nets, devices and pins, as far as an encoder of `rounds` layers sees."""
+    features = net_features(circuit, channel_length_m(circuit))
+    return structural_colours(circuit, rails, features, rounds).counts()
 
 
 def quotient_graph(

@@ -22,7 +22,8 @@ def print_inspection(console: Console, inspection: Mapping[str, Any]) -> None:
     table.add_column("value", overflow="fold")
     table.add_row("dialect", str(inspection["dialect"]))
     for key in ("subcircuits", "devices", "nets", "pins"):
-        table.add_row(key, f"{inspection[key]:,}")
+        classes = inspection["classes"].get(key)
+        table.add_row(key, f"{inspection[key]:,}" + (f" ({classes:,} classes)" if classes else ""))
     models = sorted(inspection["devices_by_model"].items(), key=lambda item: -item[1])
     table.add_row("devices by model", _listed([f"{count:,} {name}" for name, count in models]))
     table.add_row("ports", _listed(inspection["ports"]) or "none")

@@ -186,6 +186,8 @@ def test_inspect_json(call: Call, tiny_netlist: Path, tmp_path: Path):
     assert {rail["net"]: rail["kind"] for rail in found["rails"]} == {"vdd": "supply", "gnd": "ground"}
     assert found["seconds"].keys() == {"read", "flatten"}
     assert found["peak_mib"] > 1
+    assert found["classes"].keys() == {"nets", "devices", "pins"}
+    assert all(0 < found["classes"][key] <= found[key] for key in found["classes"])
     assert (found["dialect"], found["ports"], found["warnings"]) == (
         "spice",
         ["d", "en", "q", "vdd", "gnd"],

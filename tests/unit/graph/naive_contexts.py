@@ -10,7 +10,8 @@ from itertools import combinations, pairwise, permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.fingerprints import Fingerprint, hash64
+from circuitgcl.graph.fingerprints import Fingerprint
+from circuitgcl.graph.stable_hashing import hash64
 from circuitgcl.netlist import FlatCircuit
 
 SAME, NEIGHBOUR = 0, 1

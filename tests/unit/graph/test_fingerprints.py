@@ -5,13 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
+from naive_fingerprints import naive_fingerprints
 
-from circuitgcl.graph.fingerprints import Fingerprint, fingerprints, hash64
+from circuitgcl.graph.fingerprints import Fingerprint, fingerprints
 from circuitgcl.graph.rails import recognise_rails
-from circuitgcl.netlist import FlatCircuit
+from circuitgcl.graph.stable_hashing import hash64
+from circuitgcl.netlist import FlatCircuit, flatten, read_netlist
+
+NETLISTS = Path(__file__).parents[3] / "netlists"
 
 Prints = Callable[..., tuple[Fingerprint, dict[str, int]]]
 
@@ -159,3 +164,21 @@ def test_parts_are_those_of_any_array_size(bit_array: Callable[[int, int], FlatC
     for name in ("bl_0", "br_1", "wl_0", "vdd"):
         assert parts[2][name] == parts[5][name]
     assert len({parts[5][name] for name in ("bl_0", "bl_3", "br_0", "wl_0", "wl_4")}) == 3
+
+
+def assert_as_naive(circuit: FlatCircuit) -> None:
+    rails = recognise_rails(circuit)
+    for found, expected in zip(fingerprints(circuit, rails), naive_fingerprints(circuit, rails), strict=True):
+        assert (found.exact, found.structural) == (expected.exact, expected.structural)
+        for name in ("net_exact", "net_structural", "net_part"):
+            assert getattr(found, name).tolist() == getattr(expected, name)
+
+
+@pytest.mark.parametrize("path", sorted(NETLISTS.glob("*.sp")), ids=lambda path: path.stem)
+def test_fingerprints_are_the_naive_ones(path: Path):
+    assert_as_naive(flatten(read_netlist(path)))
+
+
+@pytest.mark.parametrize("name", ["fpdk45_2x16", "scn4m_2x16_1rw1r"])
+def test_fingerprints_of_memories_are_the_naive_ones(name: str):
+    assert_as_naive(flatten(read_netlist(NETLISTS / "openram" / f"{name}.sp.gz")))
