@@ -240,6 +240,7 @@ def _may_end_lenient(message: str, strict: Outcome) -> bool:
             "contains no device",
             "no element and no subcircuit",
             "the file holds parameters and models only",
+            "the file holds library sections only",
             "the file defines no circuit",
             "; expected a SPICE netlist",
         )

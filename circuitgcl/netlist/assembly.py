@@ -272,10 +272,11 @@ class Assembly:
     def _enter_branch(
         self, enter: Callable[[str, Decide], None], expression: str, location: SourceLocation
     ) -> None:
+        expression = " ".join(expression.split())  # it is quoted in messages of one line
         try:
             enter(expression, self._decided)
         except ExpressionError as error:
-            self.fail(NetlistError(f".if {expression.strip()}: {error}", location=location))
+            self.fail(NetlistError(f".if {expression}: {error}", location=location))
 
     def _decided(self, expression: str) -> bool | None:
         """Truth of a condition that global parameters decide, else `None`."""

@@ -98,6 +98,7 @@ def test_an_unknown_subcircuit_matters_only_where_it_stands(write_deck: WriteDec
         (".else\n", "deck.sp:2: .else without an .if before it"),
         (".endif\n", "deck.sp:2: .endif without an .if before it"),
         (".if (1+)\nR1 a b 1\n.endif\n", "deck.sp:2: .if (1+): "),
+        (".if (1\x1c&& 1+)\nR1 a b 1\n.endif\n", "deck.sp:2: .if (1 && 1+): "),
         (".if (nobody)\nR1 a b 1\n.endif\n", "deck.sp:3: R1 stands under the condition ((nobody)): unknown"),
     ],
 )

@@ -79,3 +79,20 @@ def test_a_library_that_calls_itself(write_deck: WriteDeck) -> None:
     write_deck(".lib a\n.lib loop.lib b\n.endl\n.lib b\n.lib loop.lib a\n.endl\n", "loop.lib")
     with pytest.raises(NetlistError, match=r"loop\.lib:5: file loop\.lib includes itself"):
         read_netlist(write_deck("* t\n.lib loop.lib a\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("* t\n.lib tt\n.param k=1\n.endl\n.lib ss\n.param k=2\n.endl\n", "library sections only"),
+        (
+            "simulator lang=spectre\nlibrary x\nsection tt\nR1 (a b) resistor\nendsection\nendlibrary\n",
+            "library",
+        ),
+        (".param k=1\n.model nch nmos\n", "parameters and models only"),
+        ("* nothing\n", "no element and no subcircuit found"),
+    ],
+)
+def test_files_without_a_circuit_of_their_own(write_deck: WriteDeck, text: str, what: str) -> None:
+    with pytest.raises(NetlistError, match=what):
+        read_netlist(write_deck(text))
