@@ -56,7 +56,7 @@ def check(
 
     from circuitgcl.data.label_check import check_labels
     from circuitgcl.files import check_output, write_atomically
-    from circuitgcl.reporting.data_sets import print_check
+    from circuitgcl.reporting.label_check import print_check
 
     if output is not None:
         check_output(output, (".json",))

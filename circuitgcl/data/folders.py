@@ -129,6 +129,7 @@ def _stored_files(folder: Path, entry: Mapping[str, Any]) -> StoredFiles:
             stored=stored,
             sha256=str(entry["sha256"]),
             bytes=int(entry["bytes"]),
+            extracted_sha256=str((sources.get("extracted") or {}).get("sha256", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         fault = f"no {error}" if isinstance(error, KeyError) else str(error)

@@ -31,6 +31,11 @@ class StoredFiles(DesignFiles):
     stored: Path
     sha256: str  # of the stored file
     bytes: int
+    extracted_sha256: str = ""  # of the extraction it was built from
+
+    def is_unchanged(self) -> bool:
+        """Whether the extraction is still what the design was built from."""
+        return self.extracted is not None and sha256_of(self.extracted) == self.extracted_sha256
 
 
 def schema() -> str:
