@@ -62,6 +62,10 @@ class Lines:
         mask[self.owner[-1]] |= self.owner[-1] >= 0
         return mask
 
+    def ends_statement(self, line: int) -> bool:
+        """Whether a statement begun at a line, counted from the first here, cannot be continued any more."""
+        return int(self.owner[-1]) not in {-1, line}
+
     def texts(self, chosen: Mask) -> Iterator[tuple[int, bytes]]:
         """Number in the block and text of each chosen line."""
         rows = np.flatnonzero(chosen)

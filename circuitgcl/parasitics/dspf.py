@@ -123,7 +123,7 @@ class _DspfReader:
         cards, subnodes, odd = self._sort(lines)
         for row, text in lines.texts(odd):
             self._take_line(text, first + row)
-        if self._pending and self._pending_line != first + int(lines.owner[-1]):
+        if lines.ends_statement(self._pending_line - first):
             self._flush()
         self._take_subnodes(lines, subnodes, first)
         rows = np.flatnonzero(cards) + first

@@ -33,7 +33,8 @@ def write_spef(parasitics: Parasitics, path: str | Path, *, divider: str = "/") 
         divider: between the levels of hierarchical names, one of `/ . |`; as the names have it.
 
     Raises:
-        DataError: nothing to write, a name with white space, a pin on two nodes, or no permission to write.
+        DataError: nothing to write, a name with white space, a pin on two nodes, a negative capacitance, or
+            no permission to write.
         ValueError: unknown divider.
     """
     write_atomically(Path(path), spef_text(parasitics, divider=divider))
@@ -43,7 +44,7 @@ def spef_text(parasitics: Parasitics, *, divider: str = "/") -> str:
     """What `write_spef` writes.
 
     Raises:
-        DataError: nothing to write, a name with white space, or a pin on two nodes.
+        DataError: nothing to write, a name with white space, a pin on two nodes, or a negative capacitance.
         ValueError: unknown divider.
     """
     if len(divider) != 1 or divider not in _DIVIDERS:
@@ -111,6 +112,12 @@ def _check_names(parasitics: Parasitics) -> None:
         seen: set[str] = set()
         twice = next(name for name in parasitics.pin_names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise DataError(f"pin {twice} lies on two nodes; expected each pin on one.")
+    for farad in (parasitics.ground_farad, parasitics.pair_farad):
+        if not ((farad >= 0) & (farad < np.inf)).all():
+            raise DataError(
+                f"{parasitics.design} has capacitances that are negative or not finite, such as "
+                f"{farad.min():g} F; expected none below 0."
+            )
 
 
 def _header(design: str, divider: str) -> list[str]:

@@ -114,6 +114,8 @@ class _SpiceReader:
         plain = lines.begin_with(b"CcRr") & (lines.fields == CARD_FIELDS) & ~lines.continued()
         for row, text in lines.texts(~plain & ~lines.comment):
             self._take_line(text, block.first_line + row)
+        if lines.ends_statement(self._pending_line - block.first_line):
+            self._flush()
         chosen = np.flatnonzero(plain)
         rows = chosen + block.first_line
         resistor = lines.begin_with(b"Rr")[chosen]

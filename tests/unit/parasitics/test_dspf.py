@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_dspf, read_parasitics, to_net_level
+from circuitgcl.parasitics.blocks import read_blocks
 from circuitgcl.parasitics.dspf import parse_farad
 
 AMP = """*|DSPF 1.3
@@ -212,10 +213,8 @@ def test_sections_in_blocks_of_any_size(tmp_path: Path, monkeypatch: pytest.Monk
     found = read(tmp_path, text)
     np.testing.assert_allclose(found.ground_farad, [(i % 7 + 1) * 1e-15 for i in range(3000)], rtol=1e-14)
     assert len(found.pair_farad) == 3000
-    whole = "circuitgcl.parasitics.blocks.read_blocks"
     monkeypatch.setattr(
-        "circuitgcl.parasitics.dspf.read_blocks",
-        lambda path: __import__(whole.rpartition(".")[0], fromlist=["x"]).read_blocks(path, block_bytes=777),
+        "circuitgcl.parasitics.dspf.read_blocks", lambda path: read_blocks(path, block_bytes=777)
     )
     again = read(tmp_path, text)
     np.testing.assert_array_equal(again.ground_farad, found.ground_farad)
@@ -264,6 +263,20 @@ def test_a_file_without_nets(tmp_path: Path) -> None:
 def test_includes_are_listed(tmp_path: Path) -> None:
     found = read(tmp_path, "*|NET a 1f\nC1 a 0 1f\n.include 'models.sp'\n")
     assert found.skipped_cards == (SkippedCards(kind=".include", count=1, first_line=3),)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 7, 64])
+def test_statements_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    text = AMP.replace("C1 in:1 0 1.6f", "C1 in:1\n* remark\n\n+ 0 1.6f")
+    text = text.replace("*|GROUND_NET 0", "*|GROUND_NET\n+ 0")
+    whole = read(tmp_path, text)
+    monkeypatch.setattr(
+        "circuitgcl.parasitics.dspf.read_blocks", lambda path: read_blocks(path, block_bytes=block_bytes)
+    )
+    found = read(tmp_path, text)
+    assert (found.nodes, found.nets, found.pin_names) == (whole.nodes, whole.nets, whole.pin_names)
+    np.testing.assert_allclose(found.ground_farad, whole.ground_farad, rtol=1e-12)
+    assert couplings(found) == couplings(whole)
 
 
 @pytest.mark.parametrize(

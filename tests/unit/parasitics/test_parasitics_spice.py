@@ -155,8 +155,13 @@ def test_other_cards_are_counted(tmp_path: Path) -> None:
     assert pairs(found) == {("a", "b"): 1e-15}
 
 
+CARDS_ALONE = "C1 a b 1f\nC2 c 0 2f\nC3 a d 4f\nC4 e f 8f\nC5 g h 1f\nC6 i k 2f\nC7 c a 4f\n"
+
+
 @pytest.mark.parametrize("block_bytes", [1, 7, 64, 1 << 20])
-@pytest.mark.parametrize("text", [NET_LEVEL, PIN_LEVEL, "Cx a\n+ b\n* c\n+ 1f\nCy c d\n\n\n+ 2f\n"])
+@pytest.mark.parametrize(
+    "text", [NET_LEVEL, PIN_LEVEL, "Cx a\n+ b\n* c\n+ 1f\nCy c d\n\n\n+ 2f\n", CARDS_ALONE]
+)
 def test_block_size_does_not_matter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int, text: str
 ) -> None:

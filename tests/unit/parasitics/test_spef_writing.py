@@ -110,6 +110,8 @@ def test_nodes_out_of_order_and_without_pins(tmp_path: Path) -> None:
         ({"nets": ()}, "no nets"),
         ({"design": 'a"b'}, "quotes"),
         ({"pin_names": ("x:G", "x:G", "y:D")}, "two nodes"),
+        ({"pair_farad": np.array([1e-15, -1e-15])}, "negative or not finite, such as -1e-15 F"),
+        ({"ground_farad": np.array([1e-15, np.inf, 0])}, "not finite"),
     ],
 )
 def test_what_cannot_be_written(tmp_path: Path, change: dict[str, object], message: str) -> None:
