@@ -43,7 +43,8 @@ def expected_parasitics(
     ports = circuit.definitions[circuit.instance_definition[0]].port_count
     is_inner = (circuit.net_instance[nets] != 0) | (circuit.net_local[nets] >= ports)
     is_reference = [
-        name.casefold() in GROUND_NAMES and inner for name, inner in zip(names, is_inner.tolist(), strict=True)
+        name.casefold() in GROUND_NAMES and inner
+        for name, inner in zip(names, is_inner.tolist(), strict=True)
     ]
     kept = nets[~np.array(is_reference, bool)]
     node = np.full(circuit.net_count, GROUND, np.int64)
