@@ -154,6 +154,7 @@ class _SpiceReader:
     def _take_line(self, line: bytes, number: int) -> None:
         """Handle one line outside the plain form: part of a statement, or a `*|P` record."""
         if line.startswith(b"*|"):
+            self._flush()
             self._take_piece(line, number)
         elif line.startswith(b"+"):
             if not self._pending:

@@ -188,6 +188,7 @@ def test_block_size_does_not_matter(
         ("C1 a b 1f\nC2 a\n", 2, "two nodes and a value"),
         ("+ 1f\nC1 a b 1f\n", 1, "without a statement"),
         ("C1 a b 1f\n.subckt\n.ends\n", 2, "no name"),
+        (".param x=1\n*|P m a\n+ b\nC1 a b 1f\n", 3, "without a statement"),
         (".subckt x a\nC1 a b 1f\n.ends\n.subckt y a\nC1 a b 1f\n.ends\n", 4, "x does not instantiate it"),
         (".subckt x a\nC1 a b 1f\n.ends\nC1 a b 1f\n", 1, "the top of the file does not instantiate it"),
         (".subckt x a\nC1 a b 1f\nC2 a b 2.", 1, "x has no .ends; is the file cut off?"),
