@@ -8,14 +8,15 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from circuitgcl.data.labels import Labels, label_nets
-from circuitgcl.errors import DataError, SourceLocation
+from circuitgcl.errors import DataError, NetlistError, SourceLocation
 from circuitgcl.graph import CircuitGraph, build_graph
-from circuitgcl.netlist import Netlist, flatten, read_netlist
-from circuitgcl.parasitics import read_parasitics
+from circuitgcl.netlist import FlatCircuit, Netlist, flatten, read_netlist
+from circuitgcl.parasitics import Parasitics, read_name_map, read_parasitics
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,21 @@ def design_of(
     if files.extracted is None:
         return Design(files=files, graph=graph, labels=None)
     parasitics = read_parasitics(files.extracted, ground_names=files.ground)
-    return Design(files=files, graph=graph, labels=label_nets(graph, parasitics))
+    name_map = None if files.name_map is None else read_name_map(files.name_map)
+    layout = partial(_extracted_devices, files.extracted, parasitics)
+    labels = label_nets(graph, parasitics, name_map=name_map, layout=layout)
+    return Design(files=files, graph=graph, labels=labels)
+
+
+def _extracted_devices(path: Path, parasitics: Parasitics) -> FlatCircuit | None:
+    """Devices of an extraction that is a netlist with devices."""
+    has_devices = parasitics.pin_names or any(card.kind[:1] in "MXQ" for card in parasitics.skipped_cards)
+    if not has_devices:
+        return None
+    try:
+        return flatten(read_netlist(path))
+    except NetlistError:  # another format; what names and pins tell has to do
+        return None
 
 
 def chosen(designs: Sequence[Files], patterns: Sequence[str]) -> tuple[Files, ...]:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from circuitgcl.data.pin_labels import PinLabels, label_pins
 from circuitgcl.graph.building import CircuitGraph
-from circuitgcl.parasitics import MatchReport, Parasitics, match_nets, to_net_level
+from circuitgcl.parasitics import MatchReport, NameMap, Parasitics, match_circuit, to_net_level
+from circuitgcl.parasitics.matching import Layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +30,27 @@ class Labels:
     pins: PinLabels | None = None  # of a pin-level extraction
 
 
-def label_nets(graph: CircuitGraph, parasitics: Parasitics) -> Labels:
+def label_nets(
+    graph: CircuitGraph,
+    parasitics: Parasitics,
+    *,
+    name_map: NameMap | None = None,
+    layout: Layout = None,
+) -> Labels:
     """Match an extraction to a circuit graph and collect its targets.
 
+    Args:
+        graph: the schematic.
+        parasitics: what was extracted, at any level.
+        name_map: names that are known to belong together.
+        layout: the extracted devices, for nets whose names say nothing; see `match_circuit`.
+
     Raises:
-        ParasiticsError: extraction and schematic have no net in common.
+        ParasiticsError: extraction and schematic have no net in common, or a name of the map is unknown.
     """
     extracted = to_net_level(parasitics)
     nets = graph.circuit.net_count
-    match = match_nets(extracted, graph.circuit.net_names())
+    match = match_circuit(extracted, graph.circuit, name_map=name_map, layout=layout)
     net_of = match.node_to_net
     is_rail = graph.rails != 0
     on_net = net_of >= 0

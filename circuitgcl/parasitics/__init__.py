@@ -3,7 +3,14 @@
 from circuitgcl.parasitics.dspf import read_dspf
 from circuitgcl.parasitics.dspf_writing import write_dspf
 from circuitgcl.parasitics.magic_ext import read_magic_ext
-from circuitgcl.parasitics.matching import MatchReport, NetMatch, UnmatchedName, match_nets
+from circuitgcl.parasitics.matching import (
+    MatchReport,
+    NetMatch,
+    UnmatchedName,
+    match_circuit,
+    match_nets,
+)
+from circuitgcl.parasitics.name_maps import NameMap, read_name_map
 from circuitgcl.parasitics.reading import ExtractionFormat, read_parasitics
 from circuitgcl.parasitics.records import Parasitics, SkippedCards, tie_to_ground, to_net_level
 from circuitgcl.parasitics.spef import read_spef
@@ -13,13 +20,16 @@ from circuitgcl.parasitics.spice import read_spice
 __all__ = [
     "ExtractionFormat",
     "MatchReport",
+    "NameMap",
     "NetMatch",
     "Parasitics",
     "SkippedCards",
     "UnmatchedName",
+    "match_circuit",
     "match_nets",
     "read_dspf",
     "read_magic_ext",
+    "read_name_map",
     "read_parasitics",
     "read_spef",
     "read_spice",

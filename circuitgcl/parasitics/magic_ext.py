@@ -56,6 +56,7 @@ def read_magic_ext(path: str | Path) -> Parasitics:
         pin_offset=np.concatenate([[0], np.cumsum(pins)]).astype(np.int64),
         pin_names=tuple(decode(cell.pin_names[i]) for i in by_net.tolist()),
         skipped_cards=tuple(library.skipped()),
+        reference_names=library.substrate_names(),
     )
 
 
@@ -73,6 +74,10 @@ class _Library:
     def top(self) -> ReducedCell:
         """The top cell."""
         return self._reduce(_cell_name(self._top), self._top)
+
+    def substrate_names(self) -> tuple[str, ...]:
+        """What the top cell calls its substrate."""
+        return tuple(sorted(map(decode, self._cells[_cell_name(self._top)].substrates)))
 
     def skipped(self) -> Iterator[SkippedCards]:
         """Statements without effect, per file; those of subcells carry their file's name."""

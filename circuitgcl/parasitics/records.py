@@ -47,6 +47,7 @@ class Parasitics:
     pin_offset: OffsetArray  # [N+1]; the device pins of node i are pin_names[pin_offset[i]:pin_offset[i+1]]
     pin_names: tuple[str, ...]
     skipped_cards: tuple[SkippedCards, ...] = ()
+    reference_names: tuple[str, ...] = ()  # what the layout calls the reference node, besides `0`
 
     @property
     def is_pin_level(self) -> bool:
@@ -160,4 +161,8 @@ def tie_to_ground(parasitics: Parasitics, names: Iterable[str]) -> Parasitics:
         node_net=node_net.astype(np.int32),
         pin_offset=np.concatenate([[0], np.cumsum(pins_per_node)]).astype(np.int64),
         pin_names=tuple(pin for node in kept for pin in parasitics.pins_of(int(node))),
+        reference_names=(
+            *parasitics.reference_names,
+            *(name for name, tied in zip(parasitics.nets, net_tied, strict=True) if tied and name != "0"),
+        ),
     )

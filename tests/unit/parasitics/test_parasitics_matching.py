@@ -34,8 +34,8 @@ def test_names_as_written() -> None:
     assert match.node_to_net.dtype == np.int32
     assert match.node_to_net.tolist() == [1, -1, 0, -1]
     report = match.report
-    assert (report.nets_schematic, report.nets_extracted, report.nets_matched_count) == (4, 4, 2)
-    assert report.nets_matched == 0.5
+    assert (report.nets_schematic, report.nets_extracted, report.nets_matched_count) == (4, 4, 3)
+    assert report.nets_matched == 0.75
     assert report.capacitance_total_farad == 34.0
     assert report.capacitance_matched_farad == 2.0
     assert report.capacitance_matched == 2 / 34
@@ -43,9 +43,10 @@ def test_names_as_written() -> None:
         ("lay?7", "floating layout metal"),
         ("x", "no schematic net of this name"),
     ]
-    assert [x.name for x in report.missing] == ["gnd", "c"]
-    assert "reference node" in report.missing[0].reason
-    assert report.matched_by == (("as written", 2),)
+    assert report.extracted_matched == 2 / 3  # floating metal aside
+    assert report.reference == ("gnd",)
+    assert [x.name for x in report.missing] == ["c"]
+    assert report.matched_by == (("as written", 2), ("as reference node", 1))
     assert report.ambiguous == ()
 
 
@@ -63,7 +64,11 @@ def test_coupling_counts_when_both_ends_match() -> None:
         ("bank/cell/n", "Xbank/Xcell/n", "up to leading X"),
         ("a<3>", "a[3]", "up to bus notation"),
         ("xbank/a_3_7", "xbank/a[3][7]", "up to bus notation"),
-        (r"a\[3\]", "a[3]", "up to bus notation"),
+        (r"a\[3\]", "a[3]", "up to escapes"),
+        (r"x1\/n", "x1/n", "up to escapes"),
+        ("/x1/n", "x1/n", "up to separators"),
+        ("x1/a_172_68#", "X1.a_172_68", "up to anonymous mark"),
+        ("bank_arr_n", "bank/arr/n", "up to underscores"),
         ("VDD", "vdd!", "up to global mark"),
         ("top/x1/n", "x1/n", "without top cell"),
         ("x1/n", "XTOP.x1.n", "without top cell, up to separators"),
@@ -151,17 +156,21 @@ def test_pieces_follow_their_net() -> None:
 def test_summary_names_what_is_left() -> None:
     text = match_nets(extraction(["a", "lay?1", "Q<0>"]), ["a", "q[0]", "q_0", "gnd"]).report.summary()
     assert text.startswith(
-        "nets matched: 1 of 4 in the schematic (25.0%); 3 extracted; by name: 1 as written\n"
+        "nets matched: 2 of 4 in the schematic (50.0%); 3 extracted; "
+        "by rung: 1 as written, 1 as reference node\n"
     )
     assert "ambiguous: 1, Q<0>" in text
     assert "extra: 1, lay?1 (floating layout metal)" in text
-    assert "missing: 3, q[0]" in text
+    assert "missing: 2, q[0]" in text
 
 
 def test_nothing_in_common() -> None:
-    with pytest.raises(ParasiticsError, match=r"d\.sp: no net is common .* extracted a, b …, schematic c, d"):
+    with pytest.raises(
+        ParasiticsError,
+        match=r"d\.sp: no net is common .*: a, b …, 2 in the schematic: c, d …; tried as written, up to case",
+    ):
         match_nets(extraction(["a", "b"]), ["c", "d"])
-    with pytest.raises(ParasiticsError, match="schematic none"):
+    with pytest.raises(ParasiticsError, match="0 in the schematic: none"):
         match_nets(extraction(["a", "b"]), [])
 
 
