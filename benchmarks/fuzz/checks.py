@@ -185,9 +185,9 @@ def write_files(folder: Path, data: bytes, case: Case) -> Path:
     path.write_bytes(gzip.compress(main, 1) if case.is_gzip else main)
     for other in others[:6]:
         name, _, content = other.partition(b"\n")
-        plain = bytes(byte for byte in name[:20] if chr(byte).isalnum() or byte == ord("."))
-        if plain.strip(b"."):
-            (folder / plain.decode("ascii", "ignore")).write_bytes(content)
+        plain = re.sub(rb"[^A-Za-z0-9.]", b"", name[:20]).decode()
+        if plain.strip("."):
+            (folder / plain).write_bytes(content)
     return path
 
 

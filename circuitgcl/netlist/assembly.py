@@ -348,19 +348,17 @@ class Assembly:
         self.open[-1].add_card(name, nodes, spec, location.line, self.file_number(location.path))
         self.cards += 1
 
-    def add_run(
-        self, names: Sequence[str], nodes: IntArray, specs: IntArray, location: SourceLocation
-    ) -> None:
+    def add_run(self, names: bytes, nodes: IntArray, specs: IntArray, location: SourceLocation) -> None:
         """Add cards that stand on lines of their own, one after the other.
 
         Args:
-            names: [n] card names.
+            names: n card names, each with a line feed behind it.
             nodes: [n * pins] numbers of the body's vocabulary, card by card.
             specs: [n] numbers from `spec`.
             location: the first card.
         """
         self.open[-1].add_run(names, nodes, specs, location.line, self.file_number(location.path))
-        self.cards += len(names)
+        self.cards += len(specs)
 
     def spec(self, kind: DeviceType | None, master: str, pins: int, parameters: Mapping[str, str]) -> int:
         """Number of what a card says besides its name and nodes."""

@@ -65,12 +65,10 @@ class OpenBody:
         self.line.append(line)
         self.file.append(file)
 
-    def add_run(
-        self, names: Sequence[str], nodes: IntArray, specs: IntArray, first_line: int, file: int
-    ) -> None:
+    def add_run(self, names: bytes, nodes: IntArray, specs: IntArray, first_line: int, file: int) -> None:
         """Add n cards on successive lines; `nodes` are numbers of the vocabulary, card by card."""
-        count = len(names)
-        self.names += "\n".join([*names, ""]).encode()
+        count = len(specs)
+        self.names += names
         self.spec.frombytes(specs.tobytes())
         self.node.frombytes(nodes.tobytes())
         self.line.frombytes(np.arange(first_line, first_line + count, dtype=np.int32).tobytes())

@@ -1,9 +1,9 @@
 """The bulk path: runs of alike element cards, read column by column.
 
 Flat netlists hold millions of cards of a few shapes, one on each line. A run of lines of one shape is found
-with one regular expression, split into words at once, and its columns are turned into numbers by
-dictionaries. What a card says behind its nodes is parsed once for every distinct wording, by the same
-`parse_element` that reads single cards, so that both paths agree by construction.
+with one regular expression, and its columns are turned into numbers by `RunWords`. What a card says behind
+its nodes is parsed once for every distinct wording, by the same `parse_element` that reads single cards, so
+that both paths agree by construction.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, repeat
 
 import numpy as np
 
@@ -19,6 +18,8 @@ from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
 from circuitgcl.netlist.device_typing import LETTER_TYPES
 from circuitgcl.netlist.elements import is_value, parse_element
+from circuitgcl.netlist.records import IntArray
+from circuitgcl.netlist.run_words import RunWords, UnreadableRunError
 
 SHORTEST_RUN = 8  # lines; below, single cards are as fast
 LONGEST_RUN = 1 << 21  # characters taken at once, so that memory stays flat
@@ -168,22 +169,25 @@ class RunReader:
         lines = run.count("\n")
         if lines < SHORTEST_RUN or "//" in run or (":" in run and _COLON.search(run)):
             return position, line
-        self._add(shape, run.split(), SourceLocation(self.path, line))
+        try:
+            self._add(shape, RunWords(run, shape.words), SourceLocation(self.path, line))
+        except UnreadableRunError:
+            return position, line
         return end, line + lines
 
-    def _add(self, shape: Shape, words: list[str], first: SourceLocation) -> None:
-        width, behind = shape.words, shape.nodes + 1
-        names = words[::width]
-        count = len(names)
+    def _add(self, shape: Shape, words: RunWords, first: SourceLocation) -> None:
+        behind = shape.nodes + 1
         wordings = self._wordings_of(shape, first)
-        columns = [words[column::width] for column in range(behind, width)]
-        endings = zip(*columns, strict=True) if columns else repeat((), count)
-        specs = np.fromiter(map(wordings.__getitem__, endings), np.int32, count)
-        node_columns = zip(*(words[column::width] for column in range(1, behind)), strict=True)
-        in_order = chain.from_iterable(node_columns)  # card by card, for names are numbered as they appear
-        numbers = map(self.assembly.body.nodes.__getitem__, in_order)
-        nodes = np.fromiter(numbers, np.int32, count * shape.nodes)
-        self.assembly.add_run(names, nodes, specs, first)
+        if behind < shape.words:
+            code, endings = words.coded_rest(behind)
+            specs = _numbers([wordings[tuple(ending.split())] for ending in endings])[code]
+        else:
+            specs = np.full(len(words), wordings[()], np.int32)
+        nodes = np.zeros(0, np.int32)
+        if shape.nodes:
+            code, names = words.coded(1, behind)  # card by card, for names are numbered as they appear
+            nodes = _numbers(list(map(self.assembly.body.nodes.__getitem__, names)))[code]
+        self.assembly.add_run(words.lines(0), nodes, specs, first)
 
     def _wordings_of(self, shape: Shape, location: SourceLocation) -> _Wordings:
         key = shape, self.assembly.condition
@@ -192,3 +196,7 @@ class RunReader:
             wordings = self._wordings[key] = _Wordings(self.assembly, shape)
         wordings.location = location
         return wordings
+
+
+def _numbers(values: list[int]) -> IntArray:
+    return np.array(values, np.int32)

@@ -19,7 +19,9 @@ IsVertical = Callable[[str], bool]
 _SOURCE_KEYWORDS = frozenset(
     {"poly", "value", "vol", "cur", "table", "laplace", "freq", "pwl", "vcvs", "vccs", "opamp", "transformer"}
     | {"ccvs", "cccs", "delay", "pwl(1)", "npwl", "ppwl", "and", "nand", "or", "nor", "foster", "pole"}
+    | {"vcr", "vccap"}
 )
+_DIODE_POSITIONAL = ("area", "pj", "wp", "lp", "wm", "lm")  # as in HSPICE; CDL writes the first two so
 _MOS_POSITIONAL = ("l", "w", "ad", "as", "pd", "ps")  # HSPICE takes them unnamed, in this order
 _MAX_COPIES = 100_000
 _MAX_DIGITS = 18  # of an index
@@ -278,6 +280,8 @@ def _diode(words: Words, parameters: Mapping[str, str], location: SourceLocation
     if len(rest) > 1 and all(_is_name(word) for word in rest[:2]) and rest[1].lower() != "off":
         nodes, rest = [*nodes, rest[0]], rest[1:]  # a substrate node before the model
     model = rest[0] if rest else ""
+    given = dict(zip(_DIODE_POSITIONAL, filter(is_value, rest[1:]), strict=False))
+    parameters = {**given, **parameters} if given else parameters
     return Element(DeviceType.DIODE, words[0], tuple(nodes), model, parameters)
 
 
@@ -297,6 +301,8 @@ def _source(words: Words, parameters: Mapping[str, str], location: SourceLocatio
     letter = words[0][0].lower()
     if len(words) < 3:
         raise _too_few(words, len(words) - 1, "two are needed", location)
+    if letter in "eg" and len(words) > 5 and words[3].lower() in ("vcvs", "vccs") and "(" not in words[4]:
+        del words[3]  # HSPICE: a type that says nothing new
     senses = letter in "eg" and len(words) > 4 and words[3].split("(")[0].lower() not in _SOURCE_KEYWORDS
     return Element(LETTER_TYPES[letter], words[0], tuple(words[1 : 5 if senses else 3]), "", {})
 
@@ -306,6 +312,8 @@ def _black_box(words: Words, parameters: Mapping[str, str], location: SourceLoca
     letter = words[0][0].lower()
     if letter == "a":
         words = _code_model_words(words)
+    elif letter == "y" and len(words) > 3 and words[0][1:].isalpha():  # Xyce: `YMEMRISTOR name a b model`
+        words = ["!".join(words[:2]), *words[2:]]
     count = _BLACK_BOX_NODES.get(letter, len(words) - 2)
     if len(words) <= count or count < 1:
         raise _too_few(words, len(words) - 1, f"{max(1, count)} are needed", location)

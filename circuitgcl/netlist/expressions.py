@@ -7,6 +7,7 @@ parameters meet a limit of the stack, and what user functions may cost is bounde
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from math import isfinite, isnan
@@ -45,6 +46,7 @@ SHOWN_CIRCLE = 160  # of the names of parameters that depend on each other, in a
 
 _Key = tuple[float | str, ...]
 _NO_KEY: _Key = ()
+_POINT_IN_SUFFIX = re.compile(r"([-+]?\d+)(meg|[tgkrmunpf])(\d{1,2})", re.I)  # LTspice: `4k7`; no 2N2222
 
 _Definition = tuple[tuple[str, ...], str]  # argument names and body of a user function
 
@@ -54,7 +56,10 @@ def constant(text: str) -> float | None:
     """Value of an expression that is one plain number, else `None`."""
     value = plain_number(text)
     if value is None and (bare := unquoted(text)) != text:
-        value = plain_number(bare)
+        text, value = bare, plain_number(bare)
+    if value is None and (inner := _POINT_IN_SUFFIX.fullmatch(text)):
+        whole, suffix, fraction = inner.groups()
+        value = plain_number(f"{whole}.{fraction}{suffix if suffix not in 'rR' else ''}")
     return value if value is not None and isfinite(value) else None
 
 

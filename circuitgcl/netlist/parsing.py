@@ -270,6 +270,7 @@ _DIRECTIVES: dict[str, Callable[[Parser, str, SourceLocation], None]] = {
     ".parameter": Parser._param,
     ".parameters": Parser._param,
     ".csparam": Parser._param,
+    ".global_param": Parser._param,
     ".func": Parser._func,
     ".function": Parser._func,
     ".model": Parser._model,

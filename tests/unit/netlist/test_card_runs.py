@@ -52,7 +52,21 @@ def everything(netlist: Netlist) -> list[object]:
 def lines_of_many_shapes(random: Random, lines: int) -> str:
     """Runs of alike cards, broken in every way a real deck breaks them."""
     written: list[str] = ["* title"]
-    names = ["a", "B", "b", "n1", "N1", "x1/x2/net", "bl[3]", "0", "vdd", "d<1>"]
+    names = [
+        "a",
+        "B",
+        "b",
+        "n1",
+        "N1",
+        "x1/x2/net",
+        "bl[3]",
+        "0",
+        "vdd",
+        "d<1>",
+        "n\u00b5",
+        "l" * 600,
+        "a\x01b",
+    ]
     while len(written) < lines:
         make = random.choice(
             [

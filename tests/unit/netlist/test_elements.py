@@ -38,6 +38,8 @@ def parsed(text: str) -> Element:
         ("C1 a b -1p", "CAPACITOR", "a b", "", {"c": "-1p"}),
         ("L1 a b .5n", "INDUCTOR", "a b", "", {"l": ".5n"}),
         ("D1 a k dmod area=2", "DIODE", "a k", "dmod", {"area": "2"}),
+        ("D1 a k dmod 1e-12 4e-6 m=2", "DIODE", "a k", "dmod", {"area": "1e-12", "pj": "4e-6", "m": "2"}),
+        ("D1 a k dmod 2 area=3 off", "DIODE", "a k", "dmod", {"area": "3"}),
         ("D1 a k", "DIODE", "a k", "", {}),
         ("J1 d g s njf1", "JFET", "d g s", "njf1", {}),
         ("Vdd vdd 0 dc 1.8", "SOURCE", "vdd 0", "", {}),
@@ -57,7 +59,11 @@ def parsed(text: str) -> Element:
         ("T1 a b c d z0=50", "OTHER", "a b c d", "", {"z0": "50"}),
         ("O1 a b c d ltra", "OTHER", "a b c d", "ltra", {}),
         ("A1 [a b] out gate", "OTHER", "a b out", "gate", {}),
+        ("Y1 a 0 b 0 lossy", "OTHER", "a 0 b 0", "lossy", {}),
         ("N1 d g s b osdi_nmos w=1u", "OTHER", "d g s b", "osdi_nmos", {"w": "1u"}),
+        ("E1 a b vcvs c d 10", "SOURCE", "a b c d", "", {}),
+        ("G1 a b VCR PWL(1) c d 0,1k 1,2k", "SOURCE", "a b", "", {}),
+        ("E1 a b VCVS PWL(1) c d 0,1 1,2", "SOURCE", "a b", "", {}),
         ("E1 a b vol='v(c)*2'", "SOURCE", "a b", "", {}),
         ("E1 a b value {v(c)}", "SOURCE", "a b", "", {}),
         ("G1 a b POLY(2) c d e f 0", "SOURCE", "a b", "", {}),
@@ -88,6 +94,11 @@ def test_instances(text: str, nodes: str, subcircuit: str, parameters: dict[str,
     card = parsed(text)
     assert card.kind is None
     assert (card.nodes, card.master, card.parameters) == (tuple(nodes.split()), subcircuit, parameters)
+
+
+def test_types_of_xyce_stand_before_the_name() -> None:
+    card = parsed("YMEMRISTOR mr1 a 0 mrm")
+    assert (card.name, card.nodes, card.master) == ("YMEMRISTOR!mr1", ("a", "0"), "mrm")
 
 
 def test_a_mutual_inductance_connects_nothing() -> None:

@@ -275,3 +275,20 @@ def test_option_scale_and_a_suffix_multiply(flatten_deck: FlattenDeck) -> None:
     circuit = flatten_deck("* t\n.option scale=1u\nM1 d g s b nch w=840000u l=150000u\n")
     assert sizes(circuit) == {"M1": mos(0.84e-6, 0.15e-6)}
     assert circuit.warnings == ()
+
+
+def test_a_suffix_in_the_place_of_the_point(flatten_deck: FlattenDeck) -> None:
+    circuit = flatten_deck(
+        "* t\n.param r=4k7\nR1 a b {r}\nR2 a b 2R2\nR3 a b '1Meg5'\nC1 a b 3n3\nR4 a b 10k\n"
+    )
+    assert values(circuit) == {"R1": 4700.0, "R2": 2.2, "R3": 1.5e6, "C1": 3.3e-9, "R4": 1e4}
+
+
+def test_global_parameters_of_xyce(flatten_deck: FlattenDeck) -> None:
+    circuit = flatten_deck("* t\n.global_param k=2\n.subckt s a\nR1 a 0 {k*3}\n.ends\nX1 n s\n")
+    assert values(circuit) == {"X1/R1": 6.0}
+
+
+def test_positional_area_and_perimeter_of_a_diode(flatten_deck: FlattenDeck) -> None:
+    circuit = flatten_deck("* t\nD1 a b ndio 100e-12 40e-6 m=1\nD2 a b ndio 2\n")
+    assert sizes(circuit) == {"D1": {"area_m2": 100e-12, "perimeter_m": 40e-6}, "D2": {}}
