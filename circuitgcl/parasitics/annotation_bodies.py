@@ -15,7 +15,7 @@ from circuitgcl.parasitics.annotation_scopes import ScopedCapacitor
 
 WIDTH = 100  # characters of a line that is written anew
 
-_OPENS = re.compile(r"(?:\.(?:subckt|macro)|(?:inline\s+)?subckt)\b", re.I)
+_OPENS = re.compile(r"(?:\.(?:subckt|macro)|(?:inline\s+)?(?:subckt|topckt))\b", re.I)
 _CLOSES = re.compile(r"(?:\.(?:ends|eom)|ends)\b", re.I)
 _COMMENT = re.compile(r"\s*(?:[*$;]|//|\Z)")
 _WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|\{[^{}]*\}|[^\s'"{}]|['"{}])+""")
@@ -171,8 +171,8 @@ class BodyText:
         if self.is_spectre and (match := _PARENTHESISED.match(text)):
             return match[1], match[2], match[3]
         head, rest = split_parameters(text)
-        before, _, master = head.rstrip().rpartition(" ") if " " in head.rstrip() else ("", "", head)
-        return before, master, rest
+        before, master = ["", *head.rsplit(None, 1)][-2:]
+        return before, master.rstrip(), rest
 
     def _master(self, statement: _Statement) -> str:
         return self._plain(_shown(self._parts(statement)[1]))
@@ -183,7 +183,7 @@ class BodyText:
         before = before.rstrip()
         if nodes and before.endswith(")"):
             before = f"{before[:-1].rstrip()} {nodes})"
-        elif nodes and before.endswith(" /"):
+        elif nodes and before.split()[-1] == "/":
             before = f"{before[:-1].rstrip()} {nodes} /"
         elif nodes:
             before = f"{before} {nodes}"

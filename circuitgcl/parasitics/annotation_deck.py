@@ -19,7 +19,7 @@ from circuitgcl.netlist.reading import read_bytes
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 _OPENS = re.compile(r"[ \t]*\.(?:subckt|macro)\b", re.I)
 _CLOSES = re.compile(r"[ \t]*\.(?:ends|eom)\b[ \t]*(?P<name>\S*)", re.I)
-_SPECTRE_OPENS = re.compile(r"[ \t]*(?:inline[ \t]+)?subckt\b")
+_SPECTRE_OPENS = re.compile(r"[ \t]*(?:inline[ \t]+)?(?:subckt|topckt)\b")
 _SPECTRE_CLOSES = re.compile(r"[ \t]*ends\b[ \t]*(?P<name>\S*)")
 _FILE_END = re.compile(r"[ \t]*\.(?:end|alter)\b", re.I)
 _INCLUDE = re.compile(
@@ -127,7 +127,7 @@ class DeckFile:
             if line.lstrip()[:1] != ".":
                 continue
             word = line.split(None, 1)[0].lower()
-            in_control = word == ".control" or (in_control and word != ".endc")
+            in_control = word == ".control" or (in_control and not word.startswith(".endc"))
             if not in_control and _FILE_END.match(line) and not self.is_spectre(number):
                 return number
         return len(self.lines) + 1

@@ -77,6 +77,7 @@ MAIN = LATCH + "X1 s sb vdd 0 latch\nV1 vdd 0 1\n.control\nrun\n.endc\n"
 BYTES = [
     pytest.param(MAIN.encode() + b".end\n", id="end"),
     pytest.param(MAIN.encode() + b".END\n* notes\n", id="text after the end"),
+    pytest.param(MAIN.encode() + b".control\n.end of what\n.endcontrol\n.end\n", id="two control blocks"),
     pytest.param(MAIN.encode(), id="no end"),
     pytest.param(MAIN.rstrip("\n").encode(), id="no last line feed"),
     pytest.param(MAIN.replace("\n", "\r\n").encode() + b".end\r\n", id="CRLF"),
@@ -227,12 +228,13 @@ def test_a_cdl_instance(tmp_path: Path) -> None:
     path = tmp_path / "cell.cdl"
     path.write_text(
         "*.PININFO a:I\n.SUBCKT half p m\nRr1 p mid 1k\nRr2 mid m 1k\n.ENDS\n"
-        ".SUBCKT cell a b\nXi0 a b / half\nXi1 ( b a ) half\n.ENDS\n"
+        ".SUBCKT cell a b\nXi0 a b / half\nXi1 ( b a ) half\nXi2\ta\tb\thalf\n.ENDS\n"
     )
     annotate(path, "hspice", top="cell")
     text = (tmp_path / "post.cdl").read_text()
     assert "Xi0 a b Xi0_mid / half_p" in text
     assert "Xi1 ( b a Xi1_mid) half_p" in text
+    assert "Xi2 a b Xi2_mid half_p" in text
 
 
 def test_every_dialect_has_its_simulator(tmp_path: Path) -> None:
@@ -430,6 +432,40 @@ def test_scopes_give_the_record_back(
     write_annotated(circuit, parasitics, copy, simulator=simulator)
     found = recovered(flatten(read_netlist(copy), top), circuit, parasitics)
     assert_same(found, parasitics)
+
+
+CORPUS = Path(__file__).resolve().parents[4] / "shared" / "corpus"
+FOREIGN = [path for path in sorted(CORPUS.glob("*/*/**/*.*")) if path.is_file()][::7]
+
+
+@pytest.mark.skipif(not FOREIGN, reason="the corpus is not there")
+def test_netlists_of_others(tmp_path: Path) -> None:
+    """Every readable one is annotated and gives its record back, or is refused for a reason."""
+    annotated, refused = 0, []
+    for path in FOREIGN:
+        try:
+            circuit = flatten(read_netlist(path))
+        except CircuitGCLError:
+            continue
+        if not 0 < circuit.net_count < 400:
+            continue
+        parasitics = record(circuit, density=0.2, values=20)
+        copy = tmp_path / path.name.removesuffix(".gz")
+        try:
+            annotated_text(circuit, parasitics, copy, simulator="ngspice")
+            write_annotated(circuit, parasitics, copy, simulator="hspice")
+        except CircuitGCLError as error:
+            refused.append(str(error))
+            continue
+        is_main = (
+            "**.subckt" in copy.read_text("utf-8", "replace") or not circuit.definitions[-1].location.line
+        )
+        again = flatten(read_netlist(copy), None if is_main else circuit.name)
+        assert_same(recovered(again, circuit, parasitics), parasitics)
+        annotated += 1
+    reasons = ("is in the Spectre language", "cannot be a node of a card")
+    assert [text for text in refused if not any(reason in text for reason in reasons)] == []
+    assert annotated > 20
 
 
 def test_two_nets_of_one_flat_name(tmp_path: Path) -> None:
