@@ -9,12 +9,13 @@ from functools import lru_cache
 
 from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
+from circuitgcl.netlist.defined_names import DefinedNames
 from circuitgcl.netlist.device_typing import LETTER_TYPES, bipolar_type_from_name, mos_type_from_name
 from circuitgcl.netlist.lexing import assignments, split_parameters, tokens
 from circuitgcl.schema import DeviceType
 
 Words = list[str]
-IsVertical = Callable[[str], bool]
+NOTHING_DEFINED = DefinedNames("", str)
 
 _SOURCE_KEYWORDS = frozenset(
     {"poly", "value", "vol", "cur", "table", "laplace", "freq", "pwl", "vcvs", "vccs", "opamp", "transformer"}
@@ -40,14 +41,14 @@ class Element:
 
 
 def add_element(
-    assembly: Assembly, text: str, location: SourceLocation, is_vertical: IsVertical | None = None
+    assembly: Assembly, text: str, location: SourceLocation, defined: DefinedNames = NOTHING_DEFINED
 ) -> None:
     """Add the card or cards of an element statement; one without a part in a layout is listed as skipped.
 
     Raises:
         NetlistError: too few nodes, or no element at all.
     """
-    element = parse_element(text, location, is_vertical)
+    element = parse_element(text, location, defined)
     if element is None:
         assembly.skip(f"element {text[0].upper()}", location)
         assembly.cards += 1
@@ -56,14 +57,14 @@ def add_element(
 
 
 def parse_element(
-    text: str, location: SourceLocation, is_vertical: IsVertical | None = None
+    text: str, location: SourceLocation, defined: DefinedNames = NOTHING_DEFINED
 ) -> Element | None:
     """What an element statement says, or `None` for one that connects nothing (`K`).
 
     Args:
         text: the statement.
         location: where it stands.
-        is_vertical: tells models of vertical transistors, which have no bulk; asked without a fourth node.
+        defined: what the file defines.
 
     Raises:
         NetlistError: too few nodes, or no element at all.
@@ -84,8 +85,8 @@ def parse_element(
         words.append(of_model)
     if letter in "mxqjz" and "(" in head:
         words = without_parentheses(words)
-    parse = _instance if _lacks_its_x(letter, words) else _PARSERS.get(letter)
-    if letter == "m" and len(words) == 5 and is_vertical is not None and is_vertical(words[4]):
+    parse = _instance if _lacks_its_x(letter, words, defined) else _PARSERS.get(letter)
+    if letter == "m" and len(words) == 5 and defined.is_vertical(words[4]):
         parse = _vertical_mosfet
     element = None if parse is None else parse(words, _parameters(tail), location)
     if element is None or not (of_model or substrate):
@@ -101,10 +102,15 @@ _KEYWORDS = frozenset(  # that stand among the values of an element
 )
 
 
-def _lacks_its_x(letter: str, words: Words) -> bool:
-    """Whether a card has so many nodes that it must be an instance, as some exporters name them (`dac1a`)."""
+def _lacks_its_x(letter: str, words: Words, defined: DefinedNames) -> bool:
+    """Whether a card must be an instance, as some exporters name them (`dac1a`).
+
+    It has too many nodes for its letter, or more than two and a subcircuit behind them.
+    """
     most = _MOST_NAMES.get(letter)
-    if most is None or len(words) - 1 <= most:
+    if most is None or len(words) < 5:
+        return False
+    if len(words) - 1 <= most and (letter in "rcld" or not defined.is_cell(words[-1])):
         return False
     return all(_is_name(word) and word.lower() not in _KEYWORDS for word in words[1:])
 

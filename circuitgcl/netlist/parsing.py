@@ -9,8 +9,9 @@ from itertools import islice
 from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
 from circuitgcl.netlist.card_runs import RunReader, Shape
+from circuitgcl.netlist.defined_names import DefinedNames
 from circuitgcl.netlist.dialects import Dialect
-from circuitgcl.netlist.elements import add_element, without_parentheses
+from circuitgcl.netlist.elements import NOTHING_DEFINED, add_element, without_parentheses
 from circuitgcl.netlist.encryption import readable_parts
 from circuitgcl.netlist.lexing import (
     LogicalLine,
@@ -45,7 +46,7 @@ class Parser:
         self.skip_until: tuple[str, ...] = ()
         self.protected = False
         self.shape: Shape | None = None  # of the last card
-        self.vertical: set[str] | None = None  # models of vertical transistors in this file, once needed
+        self.defined = NOTHING_DEFINED
 
     def parse(self, statements: Statements, *, title_line: int = 0) -> None:
         """Parse all statements of a file.
@@ -63,7 +64,10 @@ class Parser:
 
     def _part(self, statements: Statements, title_line: int) -> bool:
         """Parse statements until the file ends; whether a statement ended it."""
-        self.runs = RunReader(self.assembly, self.path, statements.text, statements.stop)
+        assembly, text = self.assembly, statements.text
+        self.runs = RunReader(assembly, self.path, text, statements.stop)
+        if self.defined is NOTHING_DEFINED:  # all parts have the same text
+            self.defined = DefinedNames(text, assembly.fold, assembly.vertical_models)
         for line in statements:
             text, location = line.text, SourceLocation(self.path, line.line)
             if line.line == title_line and self.dialect.has_title_line and _looks_like_title(line):
@@ -122,14 +126,7 @@ class Parser:
         self.shape = None  # also when the card cannot be read
         self.shape = self.runs.add(text, location)
         if self.shape is None:
-            add_element(self.assembly, text, location, self._is_vertical)
-
-    def _is_vertical(self, model: str) -> bool:
-        """Whether a model is one of vertical transistors, read already or further on in this file."""
-        if self.vertical is None:
-            self.vertical = {self.assembly.fold(name) for name in _VERTICAL_MODEL.findall(self.runs.text)}
-        folded = self.assembly.fold(model)
-        return folded in self.vertical or folded in self.assembly.vertical_models
+            add_element(self.assembly, text, location, self.defined)
 
     def _directive(self, text: str, location: SourceLocation) -> bool:
         """Handle a dot card; true when it ends the file."""
@@ -298,7 +295,6 @@ _DIRECTIVES: dict[str, Callable[[Parser, str, SourceLocation], None]] = {
     ".unprot": Parser._unprotect,
 }
 
-_VERTICAL_MODEL = re.compile(r"^[ \t]*\.model[ \t]+(\S+)[ \t]+vdmos\b", re.I | re.M)
 _POLARITY = re.compile(r"\b(?:type\s*=\s*([-+]?\w+)|(pchan)\b)", re.I)
 _FILE_WORD = re.compile(r"""'([^']*)'|"([^"]*)"|(\S+)""")
 _LIBRARY_FILE = re.compile(r"[./\\]")  # in a file name, not in the name of a section

@@ -402,13 +402,22 @@ def test_instances_whose_names_lack_the_x(flatten_deck: FlattenDeck) -> None:
         V1 ck 0 dc vhigh ac vsmall
         C6 n1 n2 poly c0 c1 c2
         D1 n1 n2 dmod area off
+        .subckt Wrapper a b c
+        R1 a b 1
+        R2 b c 1
+        .ends
+        w1 n1 n2 n3 WRAPPER
+        input_resp n1 n2 n3 wrapper
         """
     )
-    assert sorted(pins(circuit)) == [
-        "C5",
-        "C6",
-        "D1",
-        "V1",
-        "cap1/C1",
-        *(f"{name}/{device}" for name in ("dac1a", "input1") for device in ("C1", "R1", "R2")),
-    ]
+    assert sorted(pins(circuit)) == sorted(
+        [
+            "C5",
+            "C6",
+            "D1",
+            "V1",
+            "cap1/C1",
+            *(f"{name}/{device}" for name in ("input_resp", "w1") for device in ("R1", "R2")),
+            *(f"{name}/{device}" for name in ("dac1a", "input1") for device in ("C1", "R1", "R2")),
+        ]
+    )
