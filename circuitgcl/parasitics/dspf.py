@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ _DEVICES = -2  # section of the cards between the sections of nets
 _BEFORE = -3  # section of the cards before the first net
 _RECORD = re.compile(rb"\*\|\s*(\w+)\s*(.*)", re.DOTALL)
 _SUBNODE = b"*|S ("
+_PIN_FIELDS = 8  # *|I (name instance terminal direction capacitance x y)
 _INSTANCE_SECTION = re.compile(rb"(?i)\*+\s*(instance|device)s?\s+section")
 _MARKED = re.compile(rb"\((.*)\) // (?:piece|on (\S+))\s*$", re.DOTALL)  # as `write_dspf` does
 _CLOSED = re.compile(rb"\((.*?)\)\s*(?://.*|[$;].*)?$", re.DOTALL)
@@ -120,11 +122,12 @@ class _DspfReader:
         lines = sort_lines(block.data)
         first = block.first_line
         self._sections = [(first - 1, self._section)]
-        cards, subnodes, odd = self._sort(lines)
+        cards, subnodes, pins, odd = self._sort(lines)
         for row, text in lines.texts(odd):
             self._take_line(text, first + row)
         if lines.ends_statement(self._pending_line - first):
             self._flush()
+        self._take_pins(lines, pins, first)
         self._take_subnodes(lines, subnodes, first)
         rows = np.flatnonzero(cards) + first
         names, ends, values = split_cards(self._words(lines, cards, first))
@@ -145,17 +148,19 @@ class _DspfReader:
             pieces.append(text)
         return b" ".join(pieces).split()
 
-    def _sort(self, lines: Lines) -> tuple[Mask, Mask, Mask]:
-        """Plain C cards, plain `*|S` records, and lines that need a closer look, each [L]."""
+    def _sort(self, lines: Lines) -> tuple[Mask, Mask, Mask, Mask]:
+        """Plain C cards, plain `*|S` and `*|I` records, and lines that need a closer look, each [L]."""
         held = lines.continued()
         cards = lines.begin_with(b"Cc") & ~held
         plain = cards & (lines.fields == CARD_FIELDS)
         third, fourth, fifth = (
             lines.buffer[np.minimum(lines.starts + k, len(lines.buffer) - 1)] for k in (2, 3, 4)
         )
-        subnodes = lines.record & ~held & (third == ord("S")) & (fourth == ord(" ")) & (fifth == ord("("))
+        closed = lines.record & ~held & (fourth == ord(" ")) & (fifth == ord("("))
+        closed &= lines.buffer[lines.stops - 1] == ord(")")  # no remark, not cut off
+        subnodes = closed & (third == ord("S"))
+        pins = closed & (third == ord("I")) & (lines.fields == _PIN_FIELDS)
         resistors = lines.begin_with(b"Rr") & ~held
-        subnodes &= lines.buffer[lines.stops - 1] == ord(")")  # no remark, not cut off
         devices = ~(lines.comment | lines.record | lines.continues | cards | resistors) & ~held
         devices &= ~lines.begin_with(b".")
         # within a run of devices only the first one changes anything
@@ -163,11 +168,11 @@ class _DspfReader:
         again = devices & (previous >= 0) & devices[previous]
         self._count("R", resistors, lines)
         self._count("device", again, lines)
-        odd = ~(lines.comment | plain | subnodes | resistors | again)
+        odd = ~(lines.comment | plain | subnodes | pins | resistors | again)
         if b"nstance " in lines.data or b"NSTANCE " in lines.data or b"evice" in lines.data:
             for row, text in lines.texts(lines.comment):
                 odd[row] = bool(_INSTANCE_SECTION.match(text))
-        return plain, subnodes, odd
+        return plain, subnodes, pins, odd
 
     def _count(self, kind: str, chosen: Mask, lines: Lines) -> None:
         count = int(np.count_nonzero(chosen))
@@ -182,13 +187,7 @@ class _DspfReader:
             self._pending += line[1:].split()
             return
         self._flush()
-        if line.startswith(b"*|I (") and line.endswith(b")"):
-            fields = line[5:-1].split(None, 3)
-            if len(fields) < 3 or self._section < 0 or b"//" in line:
-                self._take_node(b"I", line[4:], number, self._section)
-            else:
-                self._put_pin(fields[0], number)
-        elif line.startswith(b"*|NET ") or (line.startswith(b"*|") and b"(" in line and b")" in line):
+        if line.startswith(b"*|NET ") or (line.startswith(b"*|") and b"(" in line and b")" in line):
             self._take_record(line, number)
         elif line.startswith(b"*") and not line.startswith(b"*|"):
             self._enter(_DEVICES, number)
@@ -317,22 +316,32 @@ class _DspfReader:
         except NodeError as error:
             raise self._error(number, str(error)) from None
 
-    def _put_pin(self, name: bytes, number: int) -> None:
-        try:
-            self.network.declare_pin(name, self._section)
-        except NodeError as error:
-            raise self._error(number, str(error)) from None
+    def _take_pins(self, lines: Lines, pins: Mask, first: int) -> None:
+        """Handle the plain `*|I` records section by section."""
+        rows = np.flatnonzero(pins)
+        if not len(rows):
+            return
+        names = [word[1:] for word in lines.words(pins)[1::_PIN_FIELDS]]
+        for section, here, there in self._by_section(rows, first):
+            if section >= 0 and self.network.declare_pins(names[here:there], section):
+                continue
+            for row in rows[here:there].tolist():
+                self._take_node(
+                    b"I", lines.data[lines.starts[row] + 4 : lines.stops[row]], first + row, section
+                )
+
+    def _by_section(self, rows: OffsetArray, first: int) -> Iterator[tuple[int, int, int]]:
+        """Section, and begin and end among the rows of a block, of those that lie in one section."""
+        changes = [max(line - first, 0) for line, _ in self._sections]
+        counts = [*np.searchsorted(rows, changes).tolist(), len(rows)]
+        for (_, section), here, there in zip(self._sections, counts[:-1], counts[1:], strict=True):
+            if here != there:
+                yield section, here, there
 
     def _take_subnodes(self, lines: Lines, subnodes: Mask, first: int) -> None:
         """Check the plain `*|S` records section by section; those called after their net need no entry."""
         rows = np.flatnonzero(subnodes)
-        if not len(rows):
-            return
-        changes = [max(line - first, 0) for line, _ in self._sections]
-        counts = [*np.searchsorted(rows, changes).tolist(), len(rows)]
-        for (_, section), here, there in zip(self._sections, counts[:-1], counts[1:], strict=True):
-            if here == there:
-                continue
+        for section, here, there in self._by_section(rows, first):
             begin, end = int(lines.starts[rows[here]]), int(lines.stops[rows[there - 1]])
             usual = self.network.subnode_prefix(section)
             if usual and lines.data.count(_SUBNODE + usual, begin, end) == there - here:

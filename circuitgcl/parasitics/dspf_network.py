@@ -177,19 +177,26 @@ class SectionedNetwork:
 
     def declare_pin(self, name: bytes, section: int) -> None:
         """A device pin, which is a node of its own if a capacitor ends there."""
-        if section >= 0 and name not in self._ids and name.lower() not in self._grounds:
-            self._note_surprise(name)
-            number = self._new(name)
-            self._net[number], self._role[number] = section, _PIN
-            self._order.append(number)
-            self._pins.append((number, name))
-            return
         number = self._declare(name)
         if number == section:  # called like its net
             self._pins.append((number, name))
         elif self._place(number, section, _PIN):
             self._order.append(number)
             self._pins.append((number, name))
+
+    def declare_pins(self, names: list[bytes], section: int) -> bool:
+        """Device pins that no line has named before; false, and nothing done, if one has been."""
+        if not self._ids.keys().isdisjoint(names) or not self._grounds.isdisjoint(map(bytes.lower, names)):
+            return False
+        first = len(self._names)
+        for name in dict.fromkeys(names):
+            self._note_surprise(name)
+            self._pins.append((self._new(name), name))
+        added = range(first, len(self._names))
+        self._net[first:] = [section] * len(added)
+        self._role[first:] = bytes([_PIN]) * len(added)
+        self._order += added
+        return True
 
     def declare_piece(self, name: bytes, section: int) -> None:
         """A node of its own, whatever ends there."""
@@ -357,7 +364,7 @@ class SectionedNetwork:
         known = self._net[number]
         if known not in {_UNKNOWN, section}:
             raise NodeError(
-                f"node {_text(self._names[number])} lies on net {self._owner(number)} by an earlier line."
+                f"node {_text(self._names[number])} lies on net {self._owner(number)} by another line."
             )
         new = known == _UNKNOWN or (self._role[number] == _PART and role != _PART)
         if new:

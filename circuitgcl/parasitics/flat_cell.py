@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class FlatCell:
         self._farads: list[FloatArray] = []  # [K]
         self._resistor_ends: list[IntArray] = []  # [2R]
         self._pieces: dict[bytes, tuple[bytes, bytes]] = {}  # node → net, pins with blanks between
-        self._pins: list[tuple[bytes, str]] = []  # node, `device:terminal`
+        self._pins: list[tuple[int, bytes, str]] = []  # line, node, `device:terminal`
 
     @property
     def has_capacitors(self) -> bool:
@@ -90,9 +91,9 @@ class FlatCell:
             self._farads.append(value[counts & ~resistor])
         return np.flatnonzero(shorted & ~resistor)
 
-    def add_pin(self, node: bytes, name: str) -> None:
+    def add_pin(self, line: int, node: bytes, name: str) -> None:
         """A device pin."""
-        self._pins.append((node, name))
+        self._pins.append((line, node, name))
 
     def put_piece(self, node: bytes, net: bytes, pins: bytes) -> None:
         """A piece of metal with its net and the device pins on it, blanks between them.
@@ -126,7 +127,8 @@ class FlatCell:
         if len(resistors) and self._pieces:  # the records say already what belongs together
             skipped.append(SkippedCards(kind="R", count=self.n_resistors, first_line=line))
         elif len(resistors):
-            known = [(self._ids[node], pin) for node, pin in self._pins if node != b"0"]
+            self._pins.sort(key=itemgetter(0))  # blocks end anywhere
+            known = [(self._ids[node], pin) for _, node, pin in self._pins if node != b"0"]
             names = decoded([*list(self._ids)[1:], *ports])
             network = ResistiveNetwork(
                 names=names[: len(self._ids) - 1],

@@ -197,7 +197,7 @@ class _SpiceReader:
             self._directive(fields, line)
         elif kind.isalpha():
             self._skip(decode(kind), line)
-            self._take_device(fields, kind)
+            self._take_device(fields, kind, line)
         elif line > 1:  # the first line of a deck may be a title
             raise self._error(
                 line,
@@ -219,7 +219,7 @@ class _SpiceReader:
         elif name != ".end":
             self._skip(name, line)
 
-    def _take_device(self, fields: list[bytes], kind: bytes) -> None:
+    def _take_device(self, fields: list[bytes], kind: bytes, line: int) -> None:
         """Note the master of an instance, and the pins of a device where they matter."""
         if kind == b"X":
             self._masters.add(master_of(fields))
@@ -231,14 +231,14 @@ class _SpiceReader:
         letters = _TERMINALS.get(kind, "")
         device = decode(fields[0])
         for position, node in enumerate(nodes):
-            self._cell.add_pin(node, pin_name(device, letters, position))
+            self._cell.add_pin(line, node, pin_name(device, letters, position))
 
     def _card_value(self, fields: list[bytes], line: int) -> float:
         """Value of a C or R card; not a number for a device of the circuit."""
         kind = fields[0][:1].upper()
         if is_design_device(fields):
             self._skip(f"{decode(kind)} with a model", line)
-            self._take_device(fields, kind)
+            self._take_device(fields, kind, line)
             return float("nan")
         try:
             return capacitor_farad(fields) if kind == b"C" else resistor_ohm(fields)
@@ -267,7 +267,7 @@ class _SpiceReader:
 
     def _skip(self, kind: str, line: int, count: int = 1) -> None:
         known, first = self._skipped.get(kind, (0, line))
-        self._skipped[kind] = (known + count, first)
+        self._skipped[kind] = (known + count, min(first, line))
 
     def _skipped_text(self) -> str:
         counts = {kind: count for kind, (count, _) in self._skipped.items()}

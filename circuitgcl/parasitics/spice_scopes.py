@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from circuitgcl.parasitics.blocks import decode, read_blocks
+from circuitgcl.parasitics.blocks import TextBlock, decode, read_blocks
 from circuitgcl.parasitics.records import OffsetArray
 
 SPECTRE_WORDS = frozenset({b"simulator", b"subckt", b"inline", b"include", b"ahdl_include", b"parameters"})
@@ -32,8 +33,10 @@ def looks_structured(path: str | Path) -> bool:
     """
     defined: list[bytes] = []
     masters: set[bytes] = set()
-    for block in read_blocks(path):
-        text = block.data.replace(b"\n+", b" ")
+    rest = b""  # the last statement, which the next block may continue
+    for block in chain(read_blocks(path), (TextBlock(data=b"*\n", first_line=0),)):
+        text, feed, rest = (rest + block.data).replace(b"\n+", b" ").rstrip(b"\n").rpartition(b"\n")
+        text, rest = text + feed, rest + b"\n"
         defined += map(bytes.lower, _DEFINITION.findall(text))
         masters.update(master_of(card.split()) for card in _INSTANCE.findall(text))
         if _STRUCTURE.search(text):
