@@ -1,7 +1,8 @@
 """Named arrays in one file, memory-mapped when read.
 
 The format is safetensors: the length of a header, the header in JSON, the arrays. Nothing in it can execute.
-The library's own reader copies every array for NumPy; here they stay in the file until they are looked at.
+The library's own reader copies every array for NumPy, and its writer orders texts by chance; here arrays stay
+in the file until they are looked at, and the same content is the same file.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import save_file
 
 from circuitgcl.errors import DataError, SourceLocation
 from circuitgcl.files import staged
@@ -29,18 +28,29 @@ _DTYPES = {
     **{f"F{bits}": np.dtype(f"f{bits // 8}") for bits in (16, 32, 64)},
 }
 
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
-    """Write arrays and texts about them, in one step.
+    """Write arrays and texts about them, in one step; the same content gives the same bytes.
 
     Raises:
         DataError: the file cannot be written.
     """
-    with staged(path) as part:
-        try:
-            save_file(dict(arrays), part, dict(metadata))
-        except SafetensorError as error:
-            raise DataError(f"cannot write {path}: {error}") from None
+    # widest first, so that every array is aligned
+    ordered = sorted(arrays.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))}
+    stop = 0
+    for name, array in ordered:
+        start, stop = stop, stop + array.nbytes
+        kind = _NAMES[array.dtype]
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [start, stop]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    with staged(path) as part, part.open("wb") as file:
+        file.write(len(text).to_bytes(_LENGTH_BYTES, "little") + text)
+        for _, array in ordered:
+            file.write(np.ascontiguousarray(array).data)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -65,12 +75,14 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
         if not 0 < length <= min(MAX_HEADER_BYTES, len(data) - _LENGTH_BYTES):
             raise ValueError(f"a header of {length} bytes in a file of {len(data)}")
         header = json.loads(data[_LENGTH_BYTES : _LENGTH_BYTES + length].tobytes())
+        if not isinstance(header, dict):
+            raise ValueError("a header that is no table")
         metadata = header.pop("__metadata__", {})
         if not all(isinstance(text, str) for text in metadata.values()):
             raise ValueError("its metadata are no texts")
         body = data[_LENGTH_BYTES + length :]
         return {name: _array(body, entry, name) for name, entry in header.items()}, metadata
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise DataError(
             f"damaged or cut off, or no safetensors file ({error}); build the data set again", location=where
         ) from None

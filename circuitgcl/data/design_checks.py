@@ -20,6 +20,7 @@ from circuitgcl.units import format_capacitance
 
 MIN_NETS = 5  # wired nets, from which on a share of them means something
 ZERO_LOAD_SHARE = 0.5  # of the wired nets
+ROUNDING_FARAD = 1e-22  # what is left where an extractor subtracts equal sums
 MIN_MATCHED = 0.95  # share of the extracted capacitance
 EXAMPLES = 3
 _SHORTED = "C with both ends on one node"  # how readers call it
@@ -80,7 +81,7 @@ def _examples(design: Design, nets: Sequence[int]) -> str:
 def _negative(design: Design) -> Iterator[Finding]:
     labels = design.labels
     assert labels is not None
-    below = np.flatnonzero(labels.coupling_farad < 0)
+    below = np.flatnonzero(labels.coupling_farad < -ROUNDING_FARAD)
     for row in below[:EXAMPLES].tolist():
         a, b = design.graph.circuit.net_names(labels.pair[row].tolist())
         farad = format_capacitance(float(labels.coupling_farad[row]))
@@ -91,12 +92,15 @@ def _negative(design: Design) -> Iterator[Finding]:
             f"{a} and {b} couple by {farad}; a capacitance is not negative{more}",
             labels.pair[row].tolist(),
         )
-    nets = np.flatnonzero((labels.ground_farad < 0) | (labels.load_farad < 0)).tolist()
+    lowest = np.fmin(labels.ground_farad, labels.load_farad)
+    nets = np.flatnonzero(lowest < -ROUNDING_FARAD).tolist()
     if nets:
+        farad = format_capacitance(float(lowest[nets].min()))
+        noun = "net has" if len(nets) == 1 else "nets have"
         yield _finding(
             design,
             FindingKind.NEGATIVE,
-            f"{len(nets)} nets have a negative capacitance to ground ({_examples(design, nets)})",
+            f"{len(nets)} {noun} negative capacitance to ground, down to {farad} ({_examples(design, nets)})",
             nets,
         )
 

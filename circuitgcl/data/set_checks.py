@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuitgcl.data.building import circuit_fingerprint
-from circuitgcl.data.design_checks import place_of
+from circuitgcl.data.design_checks import place_of, wired_nets
 from circuitgcl.data.designs import Design
 from circuitgcl.data.findings import Finding, FindingKind
 from circuitgcl.errors import SourceLocation
@@ -32,7 +32,7 @@ class DesignFacts:
     family: str
     technology: str
     place: SourceLocation
-    nets: int  # labelled ones with capacitance
+    nets: int  # labelled and wired ones with capacitance
     pin_decades: float  # median over nets of log10(total farad per device pin); NaN without such nets
     coupled_nets: int
     share_below: float  # of the coupled nets with less ground capacitance than coupling
@@ -51,7 +51,7 @@ class DesignFacts:
         )
         total = np.nan_to_num(labels.load_farad) + coupling
         pins = np.bincount(graph.circuit.pin_net, minlength=nets)
-        sized = np.isfinite(labels.load_farad) & (total > 0) & (pins > 0)
+        sized = np.isfinite(labels.load_farad) & (total > 0) & wired_nets(graph.circuit)
         decades = np.log10(total[sized] / pins[sized])
         kept = np.nan_to_num(labels.load_farad - labels.ground_farad) + coupling
         coupled = np.isfinite(labels.load_farad) & (kept > 0)

@@ -57,7 +57,10 @@ def test_names_families_and_paths(write: Write):
         ('[[design]]\nschematic = ""', "has no schematic"),
         ("[[design]]\nschematic = 3", "schematic = 3 .* is no text"),
         ('[[design]]\nschematic = "nets/a.sp.gz"\nextracted = 3', "extracted = 3 .* is no text"),
-        ('[[design]]\nshematic = "nets/a.sp.gz"', r"all.toml:1: unknown key 'shematic' .*; did you mean schematic\?"),
+        (
+            '[[design]]\nshematic = "nets/a.sp.gz"',
+            r"all.toml:1: unknown key 'shematic' .*; did you mean schematic\?",
+        ),
         ('[[design]]\nq = "a"', r"unknown key 'q' .*; known: name, schematic, extracted"),
         ('[[design]]\nrails = ["vdd", 1]', r"rails = \['vdd', 1\] in a \[\[design\]\] is no list of texts"),
         ('[[design]]\nschematic = "nets/z.sp"', "listed file .*z.sp does not exist"),
