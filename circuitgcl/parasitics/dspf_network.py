@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from circuitgcl.parasitics.cards import decoded
+from circuitgcl.parasitics.dspf_couplings import Couplings, CouplingSums
 from circuitgcl.parasitics.records import (
     GROUND,
     FloatArray,
@@ -28,11 +28,11 @@ GROUND_SECTION = GROUND
 _UNKNOWN = -2
 _FREE, _NET, _PIN, _PART, _PIECE = range(5)  # roles of a name; parts are summed into their net
 _CACHED_NAMES = 1 << 17
-_ROWS_BEFORE_SUMMING = 1 << 20
+TWICE = "C listed by both nets, counted once"
+TWICE_BY_SOME = "C listed by both nets, others not: counted twice"
 OWN = b"\x01"  # stands for the name of the section's net in names of sub-nodes: no name begins so
 _OWN_ID = 0x7FFFFFFE  # of a sub-node `OWN:3`
 _UNFOLDED_ID = _OWN_ID - 1  # of what only begins so, `OWN:3:4`: looked up with the whole name
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # odd; spreads the bits of name hashes and values
 _RELATIVE_ROUNDING = 1e-4  # of the values of the capacitors behind a total
 
 
@@ -70,33 +70,6 @@ class _Total:
     slack: float  # farad, half a unit of the last printed digit
 
 
-@dataclass(slots=True, kw_only=True)
-class _Couplings:
-    """Capacitors between two ids, summed by pair and side; K rows sorted by key."""
-
-    key: OffsetArray  # [K] low id, high id and side: whose section it is (0 low's net, 1 high's, 2 neither's)
-    farad: FloatArray  # [K]
-    count: OffsetArray  # [K]
-    mark: npt.NDArray[np.uint64]  # [K] the same for the same sub-nodes and values in any order
-
-    @property
-    def low(self) -> OffsetArray:
-        return self.key >> 32
-
-    @property
-    def high(self) -> OffsetArray:
-        return (self.key & 0xFFFFFFFF) >> 2
-
-    @property
-    def side(self) -> OffsetArray:
-        return self.key & 3
-
-    def take(self, chosen: npt.NDArray[Any]) -> _Couplings:
-        return _Couplings(
-            key=self.key[chosen], farad=self.farad[chosen], count=self.count[chosen], mark=self.mark[chosen]
-        )
-
-
 class SectionedNetwork:
     """Collects declarations and capacitors; `known` are names that are no sub-nodes for sure."""
 
@@ -120,15 +93,7 @@ class SectionedNetwork:
         self._from_ground = np.zeros(1024)  # by id; capacitors listed in the sections of ground nets
         self._in_section = np.zeros(1024)  # by net
         self._used = np.zeros(1024, dtype=bool)  # by id
-        self._rows: list[tuple[npt.NDArray[Any], ...]] = []  # key, section, farad, mark of [K] couplings
-        self._n_rows = 0
-        self._couplings = _Couplings(
-            key=np.empty(0, np.int64),
-            farad=np.empty(0),
-            count=np.empty(0, np.int64),
-            mark=np.empty(0, np.uint64),
-        )
-        self._coupling_line = 0
+        self._couplings = CouplingSums()
         self._inside = 0  # capacitors within one net
         self._inside_line = 0
         for name in sorted(known):
@@ -243,16 +208,15 @@ class SectionedNetwork:
         np.add.at(self._in_section, section[counted], farad[counted])
         coupled = np.flatnonzero(between & (low != GROUND))
         if len(coupled):
-            part = (packed >> 32).view(np.uint64) * _MIX + ids.astype(np.uint64)
-            part = (part ^ (part >> np.uint64(31))) * _MIX
-            mark = (part[0::2] + part[1::2])[coupled] * _MIX
-            mark = (mark ^ (mark >> np.uint64(29)) ^ farad[coupled].view(np.uint64)) * _MIX
-            key = low[coupled].astype(np.int64) << 32 | high[coupled].astype(np.int64) << 2
-            self._rows.append((key, section[coupled].astype(np.int32), farad[coupled], mark ^ (mark >> 32)))
-            self._n_rows += len(coupled)
-            self._coupling_line = self._coupling_line or int(lines[coupled[0]])
-        if self._n_rows > max(_ROWS_BEFORE_SUMMING, len(self._couplings.key)):
-            self._sum_couplings()
+            self._couplings.add(
+                ids.reshape(-1, 2)[coupled],
+                (packed >> 32).reshape(-1, 2)[coupled],
+                section[coupled],
+                farad[coupled],
+                int(lines[coupled[0]]),
+            )
+        if self._couplings.is_full:
+            self._couplings.settle(np.array(self._net))
         if len(self._looked) > _CACHED_NAMES:
             self._looked.clear()
 
@@ -263,7 +227,6 @@ class SectionedNetwork:
             UnknownNodeError: a capacitor ends on a node of no net.
         """
         self._settle_free_names()
-        self._sum_couplings()
         notes = list(skipped)
         couplings, ground = self._counted_once(notes)
         net = np.array([*self._net, GROUND], dtype=np.int64)
@@ -383,30 +346,6 @@ class SectionedNetwork:
         for number, line in zip(numbers.tolist(), lines[fresh[first] // 2].tolist(), strict=True):
             self._first_line[number] = line
 
-    def _sum_couplings(self) -> None:
-        """Bring the rows collected since the last time into the sums."""
-        if not self._rows:
-            return
-        key, section, farad, mark = (np.concatenate(part) for part in zip(*self._rows, strict=True))
-        self._rows, self._n_rows = [], 0
-        net = np.array(self._net)
-        key |= np.where(net[key >> 32] == section, 0, np.where(net[(key & 0xFFFFFFFF) >> 2] == section, 1, 2))
-        known = self._couplings
-        key = np.concatenate([known.key, key])
-        order = np.argsort(key, kind="stable")
-        key = key[order]
-        starts = np.flatnonzero(np.diff(key, prepend=-1))
-
-        def summed(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
-            return np.add.reduceat(np.concatenate([old, new])[order], starts)
-
-        self._couplings = _Couplings(
-            key=key[starts],
-            farad=summed(known.farad, farad),
-            count=summed(known.count, np.ones(len(farad), np.int64)),
-            mark=summed(known.mark, mark),
-        )
-
     def _settle_free_names(self) -> None:
         """Find the net of every name that was never declared."""
         for number, name in enumerate(self._names):
@@ -430,38 +369,22 @@ class SectionedNetwork:
         """Ports without a section that capacitors name."""
         return [i for i, role in enumerate(self._role) if role == _NET and i not in self._totals]
 
-    def _counted_once(self, notes: list[SkippedCards]) -> tuple[_Couplings, FloatArray]:
+    def _counted_once(self, notes: list[SkippedCards]) -> tuple[Couplings, FloatArray]:
         """Couplings and ground capacitance [ids], without those that a second section lists again."""
-        rows = self._couplings
         ground, from_ground = self._ground[: len(self._names)], self._from_ground[: len(self._names)]
+        rows = self._couplings.settle(np.array(self._net))
         net = np.array([*self._net, GROUND])
         has_section = np.zeros(len(net), dtype=bool)
         has_section[list(self._totals)] = True
-        net_low, net_high = net[rows.low], net[rows.high]
-        judged = np.flatnonzero((net_low != net_high) & has_section[net_low] & has_section[net_high])
-        pair, next_pair = rows.key[judged][:-1] >> 2, rows.key[judged][1:] >> 2
-        alike = (
-            (pair == next_pair)
-            & (rows.side[judged][:-1] == 0)
-            & (rows.side[judged][1:] == 1)
-            & (rows.count[judged][:-1] == rows.count[judged][1:])
-            & (rows.mark[judged][:-1] == rows.mark[judged][1:])
-        )
-        n_again = int(rows.count[judged][1:][alike].sum())
+        again, is_rule = rows.listed_again(net, has_section)
+        n_again = int(rows.count[again].sum())
         if not n_again:
             return rows, ground + from_ground
-        twice = 2 * int(np.count_nonzero(alike)) == len(judged)
-        kind = (
-            "C listed by both nets, counted once"
-            if twice
-            else "C listed by both nets, others not: counted twice"
-        )
-        notes.append(SkippedCards(kind=kind, count=n_again, first_line=self._coupling_line))
-        if not twice:
+        kind = TWICE if is_rule else TWICE_BY_SOME
+        notes.append(SkippedCards(kind=kind, count=n_again, first_line=self._couplings.first_line))
+        if not is_rule:
             return rows, ground + from_ground
-        keep = np.ones(len(rows.key), dtype=bool)
-        keep[judged[1:][alike]] = False
-        return rows.take(keep), ground
+        return rows.take(np.delete(np.arange(len(rows.key)), again)), ground
 
     def _nodes(
         self, nets: list[int], net: OffsetArray, grounded: npt.NDArray[np.bool_]
@@ -500,7 +423,7 @@ class SectionedNetwork:
         self,
         nets: list[int],
         rank: OffsetArray,
-        couplings: _Couplings,
+        couplings: Couplings,
         ground: FloatArray,
         notes: list[SkippedCards],
     ) -> None:
@@ -526,9 +449,9 @@ class SectionedNetwork:
                 )
             )
 
-    def _note_inside(self, node_of: OffsetArray, couplings: _Couplings, notes: list[SkippedCards]) -> None:
+    def _note_inside(self, node_of: OffsetArray, couplings: Couplings, notes: list[SkippedCards]) -> None:
         count = self._inside + int(couplings.count[node_of[couplings.low] == node_of[couplings.high]].sum())
-        line = self._inside_line or self._coupling_line
+        line = self._inside_line or self._couplings.first_line
         if count:
             notes.append(SkippedCards(kind="C within one net", count=count, first_line=line))
 
