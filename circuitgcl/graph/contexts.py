@@ -15,16 +15,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.graph.fingerprints import Fingerprint
-from circuitgcl.graph.hashing import HashArray
-from circuitgcl.graph.indices import IndexRelation, families, indexed, relation, steps
+from circuitgcl.graph.hashing import HashArray, hashed, row_hashes
+from circuitgcl.graph.indices import IndexedNames, IndexRelation
 from circuitgcl.graph.local_pairs import MAX_ALL_PAIRS, leaf_pairs, routing_pairs
-from circuitgcl.graph.stable_hashing import hash64
+from circuitgcl.graph.segments import Index, offsets, positions
+from circuitgcl.graph.shared_parts import Memberships, shared_parts
+from circuitgcl.graph.stable_hashing import hash64_rows
 from circuitgcl.netlist.records import Definition, FlatCircuit, IntArray
 
 MAX_CELL_CHILDREN = 16  # bodies with more instances are blocks, not cells
@@ -84,14 +85,15 @@ def terminal_table(circuit: FlatCircuit, prints: tuple[Fingerprint, ...]) -> Ter
     counts = [d.net_count for d in circuit.definitions]
     leaf = np.array([len(d.device_card) > 0 for d in circuit.definitions])
     definition = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    exact = [hash64((f.exact, colour)) for f in prints for colour in f.net_exact.tolist()]
+    bodies = np.repeat(np.array([f.exact for f in prints], np.uint64), counts)
+    colours = np.concatenate([np.zeros(0, np.uint64), *(f.net_exact for f in prints)])
     structural = np.concatenate([f.net_part for f in prints]) if prints else np.zeros(0, np.uint64)
     offset = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return TerminalTable(
         definition=definition,
         local=(np.arange(len(definition)) - np.repeat(offset[:-1], counts)).astype(np.int32),
         offset=offset,
-        key_exact=np.array(exact, np.uint64),
+        key_exact=hash64_rows(np.stack([bodies, colours], axis=1)),
         key_structural=structural.astype(np.uint64),
         is_leaf=leaf[definition],
     )
@@ -121,61 +123,78 @@ class _Templates:
     """Context rows under construction, and their occurrences."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[int, ...], int] = {}
-        self.columns: list[tuple[int, int, int, int, int]] = []  # kind, side a, side b, relation, coordinate
-        self.keys: list[tuple[int, int]] = []  # exact, structural
-        self.pairs: list[NDArray[np.int64]] = []  # [*, 2] flat nets
+        self.count = 0
+        self.identities: dict[int, int] = {}  # of neighbour contexts, which several bodies may bring about
+        self.columns: list[Index] = []  # [*, 5] kind, side a, side b, relation, coordinate
+        self.exact: list[HashArray] = []
+        self.structural: list[HashArray] = []
+        self.pairs: list[IntArray] = []  # [*, 2] flat nets
         self.occurrences: list[IntArray] = []  # context row of each of them
 
-    def row(
-        self,
-        identity: tuple[int, ...],
-        columns: tuple[int, int, int, int, int],
-        exact: tuple[int, ...],
-        structural: tuple[int, ...],
-    ) -> int:
-        """Number of the row with this identity; its keys are hashed only when it is new."""
-        found = self.rows.get(identity)
-        if found is None:
-            found = self.rows[identity] = len(self.columns)
-            self.columns.append(columns)
-            self.keys.append((hash64(exact), hash64(structural)))
-        return found
+    def add(self, columns: Index, exact: HashArray, structural: HashArray) -> Index:
+        """Numbers of new rows.
 
-    def occur(self, flat: NDArray[np.int64], rows: NDArray[np.int64], rails: NDArray[np.int8]) -> None:
+        Args:
+            columns: [R, 5] kind, side a, side b, relation, coordinate.
+            exact: [R, *] what the exact keys are hashes of.
+            structural: [R, *] what the structural keys are hashes of.
+        """
+        self.columns.append(columns)
+        self.exact.append(hash64_rows(exact))
+        self.structural.append(hash64_rows(structural))
+        rows = self.count + np.arange(len(columns))
+        self.count += len(columns)
+        return rows
+
+    def known(self, identities: HashArray) -> Index:
+        """Numbers of rows of these identities, -1 where there is none yet."""
+        return np.array([self.identities.get(code, -1) for code in identities.tolist()], np.int64)
+
+    def occur(self, flat: IntArray, rows: Index, rails: NDArray[np.int8]) -> None:
         """Add occurrences between the flat nets `flat` [*, 2], except on rails and within one net."""
-        keep = (flat[:, 0] != flat[:, 1]) & (rails[flat] == 0).all(axis=1)
+        a, b = flat[:, 0], flat[:, 1]
+        keep = (a != b) & (rails[a] == 0) & (rails[b] == 0)
         self.pairs.append(flat[keep])
         self.occurrences.append(rows[keep].astype(np.int32))
 
     def assembled(self, nets: int) -> ContextTable:
         """The rows that occur, in the order of their first mention, and their occurrences."""
-        flat = np.concatenate([np.zeros((0, 2), np.int64), *self.pairs])
+        flat = np.concatenate([np.zeros((0, 2), np.int32), *self.pairs])
+        self.pairs.clear()
+        code, occurrence_pair = np.unique(
+            flat.min(axis=1).astype(np.int64) * nets + flat.max(axis=1), return_inverse=True
+        )
         rows = np.concatenate([np.zeros(0, np.int32), *self.occurrences])
-        code, occurrence_pair = np.unique(flat.min(axis=1) * nets + flat.max(axis=1), return_inverse=True)
-        occurring, occurrence_context = np.unique(rows, return_inverse=True)
-        columns = np.array(self.columns, np.int64).reshape(-1, 5)[occurring].T
-        keys = np.array(self.keys, np.uint64).reshape(-1, 2)[occurring].T
+        is_used = np.zeros(self.count, bool)
+        is_used[rows] = True
+        occurring = np.flatnonzero(is_used)
+        number = (np.cumsum(is_used) - 1).astype(np.int32)
+        columns = np.concatenate([np.zeros((0, 5), np.int64), *self.columns])[occurring].T
+        nothing = np.zeros(0, np.uint64)
         return ContextTable(
             kind=columns[0].astype(np.int8),
             side_a=columns[1].astype(np.int32),
             side_b=columns[2].astype(np.int32),
             relation=columns[3].astype(np.int8),
             coordinate=columns[4].astype(np.int8),
-            key_exact=keys[0],
-            key_structural=keys[1],
+            key_exact=np.concatenate([nothing, *self.exact])[occurring],
+            key_structural=np.concatenate([nothing, *self.structural])[occurring],
             pair=np.stack([code // nets, code % nets], axis=1).astype(np.int32),
             occurrence_pair=occurrence_pair.astype(np.int32).ravel(),
-            occurrence_context=occurrence_context.astype(np.int32).ravel(),
+            occurrence_context=number[rows],
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Direction:
-    """How the two instances of a `NEIGHBOUR` context lie to each other."""
+class _Facing:
+    """Children of a body that lie next to each other in one direction: their definitions, and B pairs."""
 
+    lower_definition: int
+    upper_definition: int
     coordinate: int  # which one steps by one, counted from the end
     parity: int  # of the lower index; layouts mirror every other row or column
+    lower: Index  # [B] instance numbers relative to the body
+    upper: Index  # [B]
 
 
 class _Enumeration:
@@ -193,110 +212,127 @@ class _Enumeration:
         self.templates = templates
         self.leaves = _leaf_offsets(circuit)
 
-    def nets(self, index: int, instances: NDArray[np.int64]) -> IntArray:
+    def nets(self, index: int, instances: Index) -> IntArray:
         """Flat nets of all local nets of instances of one definition, [instances, n]."""
         local = np.arange(self.circuit.definitions[index].net_count)
         nets: IntArray = self.circuit.terminal_net[self.circuit.terminal_offset[instances][:, None] + local]
         return nets
 
-    def signal(self, nets: IntArray) -> NDArray[np.int64]:
+    def signal(self, nets: IntArray) -> Index:
         """Local nets that are no rail in at least one of the instances."""
         return np.flatnonzero((self.rails[nets] == 0).any(axis=0))
 
-    def same(self, index: int, instances: NDArray[np.int64]) -> None:
+    def same(self, index: int, instances: Index) -> None:
         """Contexts inside one instance of a definition."""
         definition, fingerprint = self.circuit.definitions[index], self.prints[index]
         nets = self.nets(index, instances)
-        signal = self.signal(nets)
-        names = [indexed(label) for label in definition.net_labels]
+        names = IndexedNames.of(definition.net_labels)
         is_leaf = len(definition.device_card) > 0
-        pairs = leaf_pairs(definition, signal) if is_leaf else routing_pairs(definition, signal, names)
+        pairs = (leaf_pairs if is_leaf else routing_pairs)(definition, self.signal(nets), names)
+        if not len(pairs):
+            return
         # wires between blocks and in arrays are known by what they join; those of a cell by the cell as well
         is_cell = is_leaf or _is_cell(definition)
-        body = fingerprint.exact if is_cell else 0
+        parts = fingerprint.net_part
+        colours = fingerprint.net_exact if is_cell else parts
+        swapped = colours[pairs[:, 0]] > colours[pairs[:, 1]]
+        pairs[swapped] = pairs[swapped, ::-1]
+        a, b = pairs.T
+        link = names.relation(a, b).astype(np.uint64)
+        meet = (shared_children(definition, pairs) > 0).astype(np.uint64)
+        kind = np.full(len(pairs), ContextKind.SAME, np.uint64)
+        body = np.full(len(pairs), fingerprint.exact if is_cell else 0, np.uint64)
+        exact = np.stack([kind, body, colours[a], colours[b], link, meet], axis=1)
+        _, first, row = np.unique(row_hashes(exact.view(np.int64)), return_index=True, return_inverse=True)
         base = int(self.terminals.offset[index])
-        parts = fingerprint.net_part.tolist()
-        colours = fingerprint.net_exact.tolist() if is_cell else parts
-        children = _children_at(definition)
-        chosen, rows = [], []
-        for pair in pairs:
-            a, b = sorted(pair, key=colours.__getitem__)
-            link = int(relation(names[a], names[b]))
-            meet = int(not children[a].isdisjoint(children[b]))
-            row = self.templates.row(
-                (ContextKind.SAME, index, colours[a], colours[b], link, meet),
-                (ContextKind.SAME, base + a, base + b, link, 0),
-                (ContextKind.SAME, body, colours[a], colours[b], link, meet),
-                (ContextKind.SAME, *sorted((parts[a], parts[b])), link, meet),
-            )
-            chosen.append((a, b))
-            rows.append(row)
-        if chosen:
-            flat = nets[:, np.array(chosen)].reshape(-1, 2).astype(np.int64)
-            self.templates.occur(flat, np.tile(np.array(rows), len(instances)), self.rails)
+        sides = np.sort(np.stack([parts[a[first]], parts[b[first]]], axis=1), axis=1)
+        nothing = np.zeros(len(first), np.int64)
+        new = self.templates.add(
+            np.stack(
+                [
+                    nothing + ContextKind.SAME,
+                    base + a[first],
+                    base + b[first],
+                    link[first].astype(np.int64),
+                    nothing,
+                ],
+                axis=1,
+            ),
+            exact[first],
+            np.column_stack([kind[first], sides, link[first], meet[first]]),
+        )
+        self.templates.occur(nets[:, pairs].reshape(-1, 2), np.tile(new[row], len(instances)), self.rails)
 
-    def neighbours(self, index: int, instances: NDArray[np.int64]) -> None:
+    def neighbours(self, index: int, instances: Index) -> None:
         """Contexts between children of a definition whose index differs by one in one coordinate.
 
         Their corresponding leaves face each other.
         """
+        for facing in self.facing(index):
+            lowers = (instances[:, None] + facing.lower).ravel()
+            uppers = (instances[:, None] + facing.upper).ravel()
+            self.face(facing, lowers, uppers)
+
+    def facing(self, index: int) -> list[_Facing]:
+        """Leaves that face each other in one instance of a definition, alike ones together."""
         definition = self.circuit.definitions[index]
-        facing: dict[tuple[int, int, _Direction], list[tuple[NDArray[np.int64], NDArray[np.int64]]]] = {}
-        for (_, count), members in families(definition.child_names).items():
-            if not count:
+        kinds = definition.child_definition
+        steps = IndexedNames.of(definition.child_names).steps(1)
+        coordinate, parity = np.minimum(steps.place, MAX_COORDINATE), steps.value % 2
+        code = np.stack([kinds[steps.lower], kinds[steps.upper], coordinate, parity], axis=1)
+        groups, group = np.unique(code, axis=0, return_inverse=True)
+        found: dict[tuple[int, int, int, int], list[tuple[Index, Index]]] = {}
+        for number, (lower_kind, upper_kind, place, odd) in enumerate(groups.tolist()):
+            below, owners = self.leaves[lower_kind]
+            above, others = self.leaves[upper_kind]
+            if len(below) != len(above):
                 continue
-            for lower, upper, coordinate, parity in steps(members, 1):
-                below, owners = self.leaves[definition.child_definition[lower]]
-                above, others = self.leaves[definition.child_definition[upper]]
-                if len(below) != len(above):
-                    continue
-                start, end = definition.child_instance[lower], definition.child_instance[upper]
-                direction = _Direction(min(coordinate, MAX_COORDINATE), parity)
-                for owner, other in set(zip(owners.tolist(), others.tolist(), strict=True)):
-                    chosen = (owners == owner) & (others == other)
-                    parts = facing.setdefault((owner, other, direction), [])
-                    parts.append((start + below[chosen], end + above[chosen]))
-        for (owner, other, direction), parts in facing.items():
-            lowers, uppers = (
-                (instances[:, None] + np.concatenate([part[side] for part in parts])).ravel()
-                for side in (0, 1)
-            )
-            self.face((owner, lowers), (other, uppers), direction)
+            chosen = np.flatnonzero(group.ravel() == number)
+            start = definition.child_instance[steps.lower[chosen]][:, None]
+            end = definition.child_instance[steps.upper[chosen]][:, None]
+            corresponding = np.unique(np.stack([owners, others], axis=1), axis=0).tolist()
+            for owner, other in corresponding:
+                leaf = (owners == owner) & (others == other)
+                parts = found.setdefault((owner, other, place, odd), [])
+                parts.append(((start + below[leaf]).ravel(), (end + above[leaf]).ravel()))
+        return [
+            _Facing(*key, *(np.concatenate([part[side] for part in parts]) for side in (0, 1)))
+            for key, parts in found.items()
+        ]
 
-    def face(
-        self,
-        lower: tuple[int, NDArray[np.int64]],
-        upper: tuple[int, NDArray[np.int64]],
-        direction: _Direction,
-    ) -> None:
-        """Contexts of every signal net of the lower instances with every one of the upper.
-
-        Args:
-            lower: leaf definition and its instances [B].
-            upper: leaf definition and its instances [B], each across one boundary from the lower one.
-            direction: how they lie to each other.
-        """
-        nets_a, nets_b = self.nets(*lower), self.nets(*upper)
-        signal_a, signal_b = self.signal(nets_a).tolist(), self.signal(nets_b).tolist()
-        if len(signal_a) * len(signal_b) > MAX_ALL_PAIRS**2:
+    def face(self, facing: _Facing, lowers: Index, uppers: Index) -> None:
+        """Contexts of every signal net of the lower instances [B] with every one of the upper [B]."""
+        nets_a = self.nets(facing.lower_definition, lowers)
+        nets_b = self.nets(facing.upper_definition, uppers)
+        signal_a, signal_b = self.signal(nets_a), self.signal(nets_b)
+        if not 0 < len(signal_a) * len(signal_b) <= MAX_ALL_PAIRS**2:
             return
+        a, b = np.repeat(signal_a, len(signal_b)), np.tile(signal_b, len(signal_a))
+        side_a = self.terminals.offset[facing.lower_definition] + a
+        side_b = self.terminals.offset[facing.upper_definition] + b
         exact, structural = self.terminals.key_exact, self.terminals.key_structural
-        coordinate, parity = direction.coordinate, direction.parity
-        for a in signal_a:
-            side_a = int(self.terminals.offset[lower[0]]) + a
-            for b in signal_b:
-                side_b = int(self.terminals.offset[upper[0]]) + b
-                row = self.templates.row(
-                    (ContextKind.NEIGHBOUR, side_a, side_b, coordinate, parity),
-                    (ContextKind.NEIGHBOUR, side_a, side_b, IndexRelation.NONE, coordinate),
-                    (ContextKind.NEIGHBOUR, exact[side_a], exact[side_b], coordinate, parity),
-                    (ContextKind.NEIGHBOUR, structural[side_a], structural[side_b], coordinate),
-                )
-                flat = np.stack([nets_a[:, a], nets_b[:, b]], axis=1).astype(np.int64)
-                self.templates.occur(flat, np.full(len(flat), row), self.rails)
+        kind = np.full(len(a), ContextKind.NEIGHBOUR, np.int64)
+        coordinate, parity = np.full(len(a), facing.coordinate), np.full(len(a), facing.parity)
+        identity = row_hashes(np.stack([side_a, side_b, coordinate, parity], axis=1))
+        rows = self.templates.known(identity)
+        new = np.flatnonzero(rows < 0)
+        columns = np.stack([kind, side_a, side_b, np.full(len(a), IndexRelation.NONE), coordinate], axis=1)
+        keyed = (kind, exact[side_a], exact[side_b], coordinate, parity)
+        classed = (kind, structural[side_a], structural[side_b], coordinate)
+        rows[new] = self.templates.add(
+            columns[new],
+            *(
+                np.stack([part[new].astype(np.uint64) for part in parts], axis=1)
+                for parts in (keyed, classed)
+            ),
+        )
+        self.templates.identities.update(zip(identity[new].tolist(), rows[new].tolist(), strict=True))
+        for one, other, row in zip(a.tolist(), b.tolist(), rows.tolist(), strict=True):
+            flat = np.stack([nets_a[:, one], nets_b[:, other]], axis=1)
+            self.templates.occur(flat, np.full(len(flat), row), self.rails)
 
 
-def _instances_by_definition(circuit: FlatCircuit) -> list[NDArray[np.int64]]:
+def _instances_by_definition(circuit: FlatCircuit) -> list[Index]:
     order = np.argsort(circuit.instance_definition, kind="stable")
     counts = np.bincount(circuit.instance_definition, minlength=len(circuit.definitions))
     return np.split(order, np.cumsum(counts)[:-1])
@@ -306,32 +342,36 @@ def _is_cell(definition: Definition) -> bool:
     """Whether a body of instances is a cell of its own: small, and no array of any size."""
     if len(definition.child_definition) > MAX_CELL_CHILDREN:
         return False
-    kinds = definition.child_definition.tolist()
-    return all(
-        len({kinds[child] for _, child in members}) == len(members)
-        for members in families(definition.child_names).values()
-    )
+    names = IndexedNames.of(definition.child_names)
+    alike = np.stack([names.family, hashed(definition.child_definition)], axis=1)
+    return len(np.unique(alike, axis=0)) == len(alike)
 
 
-def _children_at(definition: Definition) -> list[set[int]]:
-    """Children that every local net is connected to."""
-    found: list[set[int]] = [set() for _ in range(definition.net_count)]
-    for child, (start, stop) in enumerate(pairwise(definition.child_net_offset.tolist())):
-        for net in definition.child_net[start:stop].tolist():
-            found[net].add(child)
-    return found
+def shared_children(definition: Definition, pair: NDArray[np.integer]) -> Index:
+    """Number of children that hold both local nets of [P, 2] pairs."""
+    child = np.repeat(np.arange(len(definition.child_definition)), np.diff(definition.child_net_offset))
+    members = Memberships.of(child, definition.child_net, definition.net_count)
+    return np.bincount(shared_parts(members, pair, definition.net_count).pair, minlength=len(pair))
 
 
-def _leaf_offsets(circuit: FlatCircuit) -> list[tuple[NDArray[np.int64], IntArray]]:
+def _leaf_offsets(circuit: FlatCircuit) -> list[tuple[Index, IntArray]]:
     """Leaf instances below one instance of each definition: (instance number relative to it, definition)."""
-    found: list[tuple[NDArray[np.int64], IntArray]] = []
+    found: list[tuple[Index, IntArray]] = []
     for index, definition in enumerate(circuit.definitions):
-        own = len(definition.device_card) > 0
-        offsets = [np.zeros(1 if own else 0, np.int64)]
-        owners = [np.full(1 if own else 0, index, np.int32)]
-        for position, child in enumerate(definition.child_definition.tolist()):
-            below, kinds = found[child]
-            offsets.append(below + definition.child_instance[position])
-            owners.append(kinds)
-        found.append((np.concatenate(offsets), np.concatenate(owners)))
+        own = int(len(definition.device_card) > 0)
+        kinds, kind = np.unique(definition.child_definition, return_inverse=True)
+        below = [found[child] for child in kinds.tolist()]
+        bounds = offsets(np.array([len(numbers) for numbers, _ in below], np.int64))
+        counts = np.diff(bounds)[kind]
+        chosen = positions(bounds[kind], counts)
+        none = np.zeros(0, np.int64)
+        numbers = np.concatenate([none, *(numbers for numbers, _ in below)])[chosen]
+        owners = np.concatenate([none, *(owners for _, owners in below)])[chosen].astype(np.int32)
+        shifted = numbers + np.repeat(definition.child_instance, counts)
+        found.append(
+            (
+                np.concatenate([np.zeros(own, np.int64), shifted]),
+                np.concatenate([np.full(own, index, np.int32), owners]),
+            )
+        )
     return found

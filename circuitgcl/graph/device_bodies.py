@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.pins import MAX_KNOWN_PINS, role_lookup
+from circuitgcl.graph.pins import known_roles
 from circuitgcl.graph.segments import Index, offsets
 from circuitgcl.netlist.records import FlatCircuit, IntArray
-from circuitgcl.schema import PinRole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +34,6 @@ class Bodies:
         pin_offset = offsets(np.array([len(part.pin_net) for part in parts]))
         device = np.repeat(np.arange(len(card)), device_pins)
         position = np.arange(len(device)) - np.repeat(offsets(device_pins)[:-1], device_pins)
-        role = role_lookup()[
-            circuit.table.device_type[card[device]], np.minimum(position, MAX_KNOWN_PINS - 1)
-        ]
-        role[position >= MAX_KNOWN_PINS] = PinRole.OTHER
         return cls(
             device_offset=device_offset,
             pin_offset=pin_offset,
@@ -46,5 +41,5 @@ class Bodies:
             device_pins=device_pins,
             pin_net=np.concatenate([part.pin_net for part in parts]),
             pin_device=device - np.repeat(device_offset[:-1], np.diff(pin_offset)),
-            pin_role=role,
+            pin_role=known_roles(circuit.table.device_type[card[device]], position),
         )

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.graph.hashing import HashArray
-from circuitgcl.graph.pins import MAX_KNOWN_PINS, role_lookup
+from circuitgcl.graph.pins import known_roles
 from circuitgcl.graph.segments import Index, offsets, positions
 from circuitgcl.graph.stable_hashing import hash64, hash64_rows, hash64_segments
 from circuitgcl.netlist.records import Definition, DeviceTable, FlatCircuit
-from circuitgcl.schema import PinRole
 
 REFINEMENT_ROUNDS = 6  # in bodies that keep their ties; others are refined until nothing changes
 MAX_TIE_NETS = 48  # larger bodies keep their ties: breaking them costs a refinement each
@@ -114,8 +113,7 @@ def _parts(
         definition.pin_offset[:-1], np.diff(definition.pin_offset)
     )
     kinds = np.repeat(table.device_type[cards], np.diff(definition.pin_offset))
-    roles = role_lookup()[kinds, np.minimum(position, MAX_KNOWN_PINS - 1)].astype(np.uint64)
-    roles[position >= MAX_KNOWN_PINS] = np.uint64(PinRole.OTHER)
+    roles = known_roles(kinds, position).astype(np.uint64)
     ports = np.diff(definition.child_net_offset).tolist()
     colours = [found[:count] for found, count in zip(child_colours, ports, strict=True)]
     return _Parts(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, pairwise
-
 import numpy as np
-from numpy.typing import NDArray
 
-from circuitgcl.graph.indices import MAX_BUS_STEP, IndexedName, families, steps
+from circuitgcl.graph.indices import MAX_BUS_STEP, IndexedNames
+from circuitgcl.graph.segments import Index, offsets, positions
+from circuitgcl.graph.shared_parts import Memberships
 from circuitgcl.netlist.records import Definition
 
 MAX_ALL_PAIRS = 64  # nets of a leaf body up to which every pair is a candidate
@@ -16,28 +14,24 @@ MAX_HOP_FANOUT = 16  # nets with more pins connect too much to say that two othe
 MIN_CROSS_BUDGET = 4096  # net pairs of two families that any body may form
 MAX_CROSSINGS = 300_000  # net pairs of different families that one body may form
 
-LocalPair = tuple[int, int]
 
-
-def leaf_pairs(definition: Definition, signal: NDArray[np.int64]) -> Iterable[LocalPair]:
+def leaf_pairs(definition: Definition, signal: Index, names: IndexedNames) -> Index:
     """Pairs of a body with devices: all of a small cell; of a large flat one those at most two devices apart.
 
     Args:
         definition: the body.
         signal: local nets to pair, ascending.
+        names: index structure of all its local nets.
 
     Returns:
-        (lower, higher) local net, every pair once, ascending.
+        [p, 2] (lower, higher) local net, every pair once, ascending.
     """
-    nets = signal.tolist()
-    if len(nets) <= MAX_ALL_PAIRS:
-        return combinations(nets, 2)
-    return sorted(_two_hop_pairs(definition, nets) | set(_bus_steps(definition, nets)))
+    if len(signal) <= MAX_ALL_PAIRS:
+        return np.stack([signal[side] for side in np.triu_indices(len(signal), 1)], axis=1)
+    return _distinct(definition.net_count, _two_hop_pairs(definition, signal), _bus_steps(signal, names))
 
 
-def routing_pairs(
-    definition: Definition, signal: NDArray[np.int64], names: Sequence[IndexedName]
-) -> Iterable[LocalPair]:
+def routing_pairs(definition: Definition, signal: Index, names: IndexedNames) -> Index:
     """Pairs of a body that only connects blocks.
 
     Nets of one family meet their next neighbours only; nets of two families all meet, as long as that stays
@@ -51,83 +45,102 @@ def routing_pairs(
         names: index structure of all its local nets.
 
     Returns:
-        (lower, higher) local net, every pair once, ascending.
+        [p, 2] (lower, higher) local net, every pair once, ascending.
     """
-    groups: dict[tuple[str, int], list[int]] = {}
-    for net in signal.tolist():
-        groups.setdefault((names[net].family, len(names[net].coordinates)), []).append(net)
-    crossings = _crossings(definition, list(groups.values()), names)
-    pairs = _pairs_at_children(definition, set(signal.tolist())) if crossings is None else crossings
-    return sorted(pairs | set(_bus_steps(definition, signal.tolist())))
+    crossings = _crossings(definition, signal, names)
+    pairs = _pairs_at_children(definition, signal) if crossings is None else crossings
+    return _distinct(definition.net_count, pairs, _bus_steps(signal, names))
 
 
-def _crossings(
-    definition: Definition, groups: Sequence[list[int]], names: Sequence[IndexedName]
-) -> set[LocalPair] | None:
+def _distinct(nets: int, *parts: Index) -> Index:
+    """All pairs of some [*, 2] lists once, (lower, higher), ascending."""
+    pairs = np.concatenate(parts)
+    code = np.unique(pairs.min(axis=1) * nets + pairs.max(axis=1))
+    return np.stack([code // nets, code % nets], axis=1)
+
+
+def _crossings(definition: Definition, signal: Index, names: IndexedNames) -> Index | None:
     """Pairs of nets of different families, or nothing where they exceed `MAX_CROSSINGS`."""
     budget = max(MIN_CROSS_BUDGET, 4 * len(definition.child_definition))
-    pairs: set[LocalPair] = set()
-    for first, second in combinations(groups, 2):
-        if len(pairs) > MAX_CROSSINGS:
+    _, first, family = np.unique(names.family[signal], return_index=True, return_inverse=True)
+    family = np.argsort(np.argsort(first))[family]  # families in the order of their first member
+    members = signal[np.argsort(family, kind="stable")]
+    bounds = offsets(np.bincount(family, minlength=len(first)))
+    sizes = np.diff(bounds)
+    if len(sizes) * (len(sizes) - 1) > 4 * MAX_CROSSINGS:  # any two families add at least one pair
+        return None
+    one, other = np.triu_indices(len(sizes), 1)
+    counts = sizes[one] * sizes[other]
+    aligned: list[Index] = []
+    for wide in np.flatnonzero(counts > budget).tolist():
+        a, b = (members[bounds[group] : bounds[group + 1]] for group in (one[wide], other[wide]))
+        aligned.append(_aligned(a, b, names))
+        counts[wide] = len(aligned[-1])
+        if counts[:wide].sum() > MAX_CROSSINGS:
             return None
-        if len(first) * len(second) <= budget:
-            pairs.update(_ordered(a, b) for a in first for b in second)
-        else:
-            pairs.update(_aligned(first, second, names))
-    return pairs
+    if counts[:-1].sum() > MAX_CROSSINGS:  # what the last two families add is not looked at
+        return None
+    full = np.flatnonzero(sizes[one] * sizes[other] <= budget)
+    one, other, counts = one[full], other[full], counts[full]
+    place = np.arange(int(counts.sum())) - np.repeat(offsets(counts)[:-1], counts)
+    width = np.repeat(sizes[other], counts)
+    first_net = members[np.repeat(bounds[one], counts) + place // np.maximum(width, 1)]
+    second_net = members[np.repeat(bounds[other], counts) + place % np.maximum(width, 1)]
+    return np.concatenate([np.stack([first_net, second_net], axis=1), *aligned])
 
 
-def _pairs_at_children(definition: Definition, signal: set[int]) -> set[LocalPair]:
+def _aligned(first: Index, second: Index, names: IndexedNames) -> Index:
+    """Pairs of nets of two families whose last coordinates are equal or adjacent."""
+    last = names.last
+    first, second = first[last[first] >= 0], second[last[second] >= 0]
+    second = second[np.argsort(last[second], kind="stable")]
+    low = np.searchsorted(last[second], last[first] - 1)
+    counts = np.searchsorted(last[second], last[first] + 1, side="right") - low
+    return np.stack([np.repeat(first, counts), second[positions(low, counts)]], axis=1)
+
+
+def _pairs_at_children(definition: Definition, signal: Index) -> Index:
     """Nets that meet at a child with few nets."""
-    pairs: set[LocalPair] = set()
-    for start, stop in pairwise(definition.child_net_offset.tolist()):
-        nets = sorted(signal.intersection(definition.child_net[start:stop].tolist()))
-        if len(nets) <= MAX_ALL_PAIRS:
-            pairs.update(combinations(nets, 2))
-    return pairs
+    child = np.repeat(np.arange(len(definition.child_definition)), np.diff(definition.child_net_offset))
+    inside = np.isin(definition.child_net, signal)
+    joined = Memberships.of(child[inside], definition.child_net[inside], definition.net_count)
+    counts = np.bincount(joined.edge, minlength=len(definition.child_definition))
+    start = offsets(counts)[:-1]
+    pairs = [np.zeros((0, 2), np.int64)]
+    for arity in np.unique(counts[(counts > 1) & (counts <= MAX_ALL_PAIRS)]).tolist():
+        nets = joined.net[start[counts == arity][:, None] + np.arange(arity)]
+        pairs += [
+            np.stack([nets[:, a], nets[:, b]], axis=1)
+            for a, b in zip(*np.triu_indices(arity, 1), strict=True)
+        ]
+    return np.concatenate(pairs)
 
 
-def _ordered(a: int, b: int) -> LocalPair:
-    return (a, b) if a < b else (b, a)
-
-
-def _two_hop_pairs(definition: Definition, nets: list[int]) -> set[LocalPair]:
+def _two_hop_pairs(definition: Definition, signal: Index) -> Index:
     """Nets that share a device, or two devices that share a net of small fan-out."""
-    devices_at: dict[int, list[int]] = {net: [] for net in nets}
-    nets_of: list[list[int]] = []
-    for device in range(len(definition.device_card)):
-        start, stop = definition.pin_offset[device : device + 2]
-        touched = sorted({net for net in definition.pin_net[start:stop].tolist() if net in devices_at})
-        nets_of.append(touched)
-        for net in touched:
-            devices_at[net].append(device)
-    near = {net: {other for device in devices_at[net] for other in nets_of[device]} - {net} for net in nets}
-    pairs: set[LocalPair] = set()
-    for a in nets:
-        reach = set(near[a])
-        for middle in near[a]:
-            if len(devices_at[middle]) <= MAX_HOP_FANOUT:
-                reach |= near[middle]
-        pairs.update(_ordered(a, b) for b in reach if b != a)
-    return pairs
+    from scipy.sparse import csr_array
+
+    number = np.full(definition.net_count, -1)
+    number[signal] = np.arange(len(signal))
+    device = np.repeat(np.arange(len(definition.device_card)), np.diff(definition.pin_offset))
+    net = number[definition.pin_net]
+    touched = Memberships.of(device[net >= 0], net[net >= 0], len(signal))
+    shape = (len(signal), len(definition.device_card))
+    incidence = csr_array((np.ones(len(touched.net), np.int32), (touched.net, touched.edge)), shape=shape)
+    near = incidence @ incidence.T
+    near.setdiag(0)
+    near.eliminate_zeros()
+    near.data[:] = 1
+    few = np.flatnonzero(np.bincount(touched.net, minlength=len(signal)) <= MAX_HOP_FANOUT)
+    reach = (near + near[:, few] @ near[few, :]).tocoo()
+    a, b = reach.coords
+    above = a < b
+    return np.stack([signal[a[above]], signal[b[above]]], axis=1)
 
 
-def _bus_steps(definition: Definition, nets: list[int]) -> Iterator[LocalPair]:
+def _bus_steps(signal: Index, names: IndexedNames) -> Index:
     """Nets of one family up to `MAX_BUS_STEP` apart in one coordinate."""
-    for (_, count), members in families([definition.net_labels[net] for net in nets]).items():
-        if count:
-            for step in range(1, MAX_BUS_STEP + 1):
-                for lower, upper, _, _ in steps(members, step):
-                    yield _ordered(nets[lower], nets[upper])
-
-
-def _aligned(first: list[int], second: list[int], names: Sequence[IndexedName]) -> Iterator[LocalPair]:
-    """Nets of two families whose last coordinates are equal or adjacent."""
-    at: dict[int, list[int]] = {}
-    for net in second:
-        for last in names[net].coordinates[-1:]:
-            at.setdefault(last, []).append(net)
-    for net in first:
-        for last in names[net].coordinates[-1:]:
-            for other in (*at.get(last - 1, ()), *at.get(last, ()), *at.get(last + 1, ())):
-                yield _ordered(net, other)
+    chosen = names.take(signal)
+    found = [chosen.steps(step) for step in range(1, MAX_BUS_STEP + 1)]
+    pairs: Index = signal[np.concatenate([np.stack([steps.lower, steps.upper], axis=1) for steps in found])]
+    return pairs

@@ -22,10 +22,14 @@ def card_roles(table: DeviceTable, card: int) -> tuple[PinRole, ...]:
     return pin_roles(DeviceType(int(table.device_type[card])), int(table.pins[card]))
 
 
+def known_roles(device_type: NDArray[np.integer], position: NDArray[np.integer]) -> NDArray[np.int8]:
+    """`PinRole` of pins at a SPICE position, from 0, of devices of a type, [*]."""
+    roles: NDArray[np.int8] = role_lookup()[device_type, np.minimum(position, MAX_KNOWN_PINS - 1)]
+    roles[position >= MAX_KNOWN_PINS] = PinRole.OTHER
+    return roles
+
+
 def pin_role_codes(circuit: FlatCircuit) -> NDArray[np.int8]:
     """`PinRole` of every pin, [P]."""
     device_type = circuit.table.device_type[circuit.device_card][circuit.pin_device]
-    position = np.minimum(circuit.pin_position, MAX_KNOWN_PINS - 1)
-    roles = role_lookup()[device_type, position]
-    roles[circuit.pin_position >= MAX_KNOWN_PINS] = PinRole.OTHER
-    return roles
+    return known_roles(device_type, circuit.pin_position)

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.contexts import ContextKind, ContextTable, TerminalTable
+from circuitgcl.graph.contexts import ContextKind, ContextTable, TerminalTable, shared_children
+from circuitgcl.graph.device_bodies import Bodies
 from circuitgcl.graph.features import Feature, Float32Array, card_columns
 from circuitgcl.graph.indices import IndexRelation
-from circuitgcl.graph.pins import card_roles
+from circuitgcl.graph.pins import known_roles
+from circuitgcl.graph.segments import offsets, positions
+from circuitgcl.graph.shared_parts import Memberships, shared_parts
 from circuitgcl.netlist.records import Definition, FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole
 
@@ -54,12 +57,6 @@ PAIR_FEATURES = (
     Feature("same_terminal", "0 or 1"),
 )
 
-_PIN_SLOTS = {
-    (DeviceType.NMOS, PinRole.GATE): 0,
-    (DeviceType.PMOS, PinRole.GATE): 1,
-    (DeviceType.NMOS, PinRole.SOURCE_DRAIN): 2,
-    (DeviceType.PMOS, PinRole.SOURCE_DRAIN): 3,
-}
 _OTHER_SLOT, _GATE_WIDTH, _SOURCE_DRAIN_WIDTH, _LEAVES, _JOINED_AREA = 4, 5, 6, 7, 8
 
 
@@ -76,38 +73,63 @@ def terminal_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
     """Features of every (definition, local net), [Q, F] in the order of `TERMINAL_FEATURES`."""
     columns = card_columns(circuit, reference_m)
     card_area = columns["width"] * np.maximum(columns["length"], 1.0)
+    own = _own_statistics(circuit, columns["width"])
     contents: list[_Contents] = []  # children come before parents
     rows = []
-    for definition in circuit.definitions:
-        contents.append(_contents(circuit, definition, columns["width"], card_area, contents))
+    for definition, statistics in zip(circuit.definitions, own, strict=True):
+        contents.append(_contents(definition, statistics, card_area, contents))
         rows.append(_rows(definition, contents[-1]))
     features = np.concatenate(rows)
     scale = np.full(len(features), np.log(reference_m * 1e9))
     return np.column_stack([features, scale]).astype(np.float32)
 
 
+def _own_statistics(circuit: FlatCircuit, card_width: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Pins and widths on the local nets of every definition, [n, _STATISTICS] each; children left out."""
+    bodies = Bodies.of(circuit)
+    card = np.repeat(bodies.card, bodies.device_pins)
+    kind, role = circuit.table.device_type[card], bodies.pin_role
+    gate, source_drain = role == PinRole.GATE, role == PinRole.SOURCE_DRAIN
+    slot = np.full(len(card), _OTHER_SLOT)
+    for place, chosen in enumerate(
+        polarity & part
+        for part in (gate, source_drain)
+        for polarity in (kind == DeviceType.NMOS, kind == DeviceType.PMOS)
+    ):
+        slot[chosen] = place
+    counted = (slot != _OTHER_SLOT) | (role != PinRole.BULK)
+    bounds = offsets(np.array([part.net_count for part in circuit.definitions]))
+    net = np.repeat(bounds[:-1], np.diff(bodies.pin_offset)) + bodies.pin_net
+    found = np.zeros((int(bounds[-1]), _STATISTICS))
+    np.add.at(found, (net[counted], slot[counted]), 1.0)
+    for column, chosen in (
+        (_GATE_WIDTH, slot < 2),
+        (_SOURCE_DRAIN_WIDTH, (slot >= 2) & (slot < _OTHER_SLOT)),
+    ):
+        np.add.at(found[:, column], net[chosen], card_width[card[chosen]])
+    return np.split(found, bounds[1:-1])
+
+
 def _contents(
-    circuit: FlatCircuit,
     definition: Definition,
-    card_width: NDArray[np.float64],
+    own: NDArray[np.float64],
     card_area: NDArray[np.float64],
     below: list[_Contents],
 ) -> _Contents:
-    own = np.zeros((definition.net_count, _STATISTICS))
     area = float(card_area[definition.device_card].sum())
     devices = float(len(definition.device_card))
-    for row, card in enumerate(definition.device_card.tolist()):
-        start, stop = definition.pin_offset[row : row + 2]
-        _add_pins(own, circuit, card, definition.pin_net[start:stop], float(card_width[card]))
     if devices:
         own[:, _LEAVES] += 1
         own[:, _JOINED_AREA] += area
-    for position, child in enumerate(definition.child_definition.tolist()):
-        start, stop = definition.child_net_offset[position : position + 2]
-        nets = definition.child_net[start:stop]
-        np.add.at(own, nets, below[child].statistics[: len(nets)])
-        area += below[child].area
-        devices += below[child].devices
+    kinds, kind, times = np.unique(definition.child_definition, return_inverse=True, return_counts=True)
+    bounds = offsets(np.array([len(below[child].statistics) for child in kinds.tolist()], np.int64))
+    joined = np.concatenate([own[:0], *(below[child].statistics for child in kinds.tolist())])
+    rows = positions(bounds[kind], np.diff(definition.child_net_offset))
+    for column in np.flatnonzero(joined.any(axis=0)).tolist():
+        np.add.at(own[:, column], definition.child_net, joined[rows, column])
+    for child, count in zip(kinds.tolist(), times.tolist(), strict=True):
+        area += count * below[child].area
+        devices += count * below[child].devices
     return _Contents(own, devices, area)
 
 
@@ -128,21 +150,6 @@ def _rows(definition: Definition, contents: _Contents) -> NDArray[np.float64]:
     )
 
 
-def _add_pins(
-    statistics: NDArray[np.float64], circuit: FlatCircuit, card: int, nets: NDArray[np.int32], width: float
-) -> None:
-    device_type = DeviceType(int(circuit.table.device_type[card]))
-    for role, net in zip(card_roles(circuit.table, card), nets.tolist(), strict=True):
-        slot = _PIN_SLOTS.get((device_type, role), _OTHER_SLOT)
-        if slot == _OTHER_SLOT and role is PinRole.BULK:
-            continue
-        statistics[net, slot] += 1
-        if slot < 2:
-            statistics[net, _GATE_WIDTH] += width
-        elif slot < _OTHER_SLOT:
-            statistics[net, _SOURCE_DRAIN_WIDTH] += width
-
-
 def pair_features(circuit: FlatCircuit, terminals: TerminalTable, contexts: ContextTable) -> Float32Array:
     """Pair-relative features of every context, [K, F] in the order of `PAIR_FEATURES`.
 
@@ -156,7 +163,10 @@ def pair_features(circuit: FlatCircuit, terminals: TerminalTable, contexts: Cont
     shared = np.zeros((count, 5))
     for index in np.unique(definition_a[same]).tolist():
         rows = np.flatnonzero(same & (definition_a == index))
-        shared[rows] = _shared(circuit, index, local_a[rows].tolist(), local_b[rows].tolist())
+        pair = np.stack([local_a[rows], local_b[rows]], axis=1)
+        definition = circuit.definitions[index]
+        shared[rows, :4] = _shared_devices(circuit, definition, pair)
+        shared[rows, 4] = shared_children(definition, pair)
     coordinate = np.eye(MAX_COORDINATES)[np.minimum(contexts.coordinate, MAX_COORDINATES - 1)]
     return np.column_stack(
         [
@@ -171,34 +181,33 @@ def pair_features(circuit: FlatCircuit, terminals: TerminalTable, contexts: Cont
     ).astype(np.float32)
 
 
-def _shared(circuit: FlatCircuit, index: int, nets_a: list[int], nets_b: list[int]) -> NDArray[np.float64]:
-    """Devices two local nets share, by role pair, and children they share: [pairs, 5]."""
-    definition, table = circuit.definitions[index], circuit.table
-    roles_at: list[dict[int, set[int]]] = [{} for _ in range(definition.net_count)]
-    for row, card in enumerate(definition.device_card.tolist()):
-        start, stop = definition.pin_offset[row : row + 2]
-        for role, net in zip(card_roles(table, card), definition.pin_net[start:stop].tolist(), strict=True):
-            roles_at[net].setdefault(row, set()).add(int(role))
-    children_at: list[set[int]] = [set() for _ in range(definition.net_count)]
-    for position in range(len(definition.child_definition)):
-        start, stop = definition.child_net_offset[position : position + 2]
-        for net in definition.child_net[start:stop].tolist():
-            children_at[net].add(position)
-    found = np.zeros((len(nets_a), 5))
-    gate, source_drain = int(PinRole.GATE), int(PinRole.SOURCE_DRAIN)
-    for pair, (a, b) in enumerate(zip(nets_a, nets_b, strict=True)):
-        for device in roles_at[a].keys() & roles_at[b].keys():
-            roles_a, roles_b = roles_at[a][device], roles_at[b][device]
-            crossed = (gate in roles_a and source_drain in roles_b) or (
-                gate in roles_b and source_drain in roles_a
-            )
-            if crossed:
-                found[pair, 0] += 1
-            elif source_drain in roles_a and source_drain in roles_b:
-                found[pair, 1] += 1
-            elif gate in roles_a and gate in roles_b:
-                found[pair, 2] += 1
-            else:
-                found[pair, 3] += 1
-        found[pair, 4] = len(children_at[a] & children_at[b])
-    return found
+def _shared_devices(
+    circuit: FlatCircuit, definition: Definition, pair: NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Devices two local nets share, [P, 4]: gate and source/drain, two source/drains, two gates, others."""
+    pins = np.diff(definition.pin_offset)
+    device = np.repeat(np.arange(len(definition.device_card)), pins)
+    position = np.arange(len(device)) - np.repeat(definition.pin_offset[:-1], pins)
+    kind = circuit.table.device_type[np.repeat(definition.device_card, pins)]
+    role = known_roles(kind, position)
+    members = Memberships.of(device, definition.pin_net, definition.net_count)
+    at = np.searchsorted(
+        members.edge * definition.net_count + members.net,
+        device * definition.net_count + definition.pin_net,
+    )
+    has_gate, has_source_drain = np.zeros((2, len(members.edge)), bool)
+    has_gate[at[role == PinRole.GATE]] = True
+    has_source_drain[at[role == PinRole.SOURCE_DRAIN]] = True
+    shared = shared_parts(members, pair, definition.net_count)
+    a, b = shared.member_a, shared.member_b
+    category = np.select(
+        [
+            (has_gate[a] & has_source_drain[b]) | (has_gate[b] & has_source_drain[a]),
+            has_source_drain[a] & has_source_drain[b],
+            has_gate[a] & has_gate[b],
+        ],
+        [0, 1, 2],
+        3,
+    )
+    found = np.bincount(shared.pair * 4 + category, minlength=4 * len(pair))
+    return found.reshape(-1, 4)
