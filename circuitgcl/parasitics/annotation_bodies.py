@@ -112,15 +112,20 @@ class BodyText:
         for statement in self._statements:
             if statement.text[0] not in ".*":
                 word = statement.text.split(None, 1)[0].split("(")[0]
-                found.setdefault(self._plain(word).casefold(), []).append(statement)
+                found.setdefault(self._folded(self._plain(word)), []).append(statement)
         return found
 
     def _plain(self, word: str) -> str:
+        """A name without the escapes of Spectre."""
         return word.replace("\\", "") if self.is_spectre else word
+
+    def _folded(self, name: str) -> str:
+        """The form in which the language of the body compares names."""
+        return name if self.is_spectre else name.casefold()
 
     def is_multiplied(self, instance: str) -> bool:
         """Whether an instance may stand for several parallel ones."""
-        statements = self.instances.get(instance.casefold(), [])
+        statements = self.instances.get(self._folded(instance), [])
         return any(_MULTIPLIER.search(split_parameters(statement.text)[1]) for statement in statements)
 
     @cached_property
@@ -128,11 +133,17 @@ class BodyText:
         """Whether the definition has a parameter `m`, with which simulators multiply what is inside."""
         return bool(self.header) and _MULTIPLIER.search(self._header_text[1]) is not None
 
+    @cached_property
+    def _card_stem(self) -> str:
+        """Begin of names that no card of the body has."""
+        stem, taken = "Cpar", [name.casefold() for name in self.instances]
+        while any(name.startswith(stem.casefold()) for name in taken):
+            stem += "_"
+        return stem
+
     def cards(self, capacitors: Sequence[ScopedCapacitor], ground: str = "0") -> list[str]:
         """Cards of capacitors, named so that no card of the body has the name."""
-        stem = "Cpar"
-        while any(name.startswith(stem.casefold()) for name in self.instances):
-            stem += "_"
+        stem = self._card_stem
         lines = []
         for number, item in enumerate(capacitors, start=1):
             a = self.spelled(item.net_a)
@@ -153,8 +164,8 @@ class BodyText:
         for edit in edits:
             statements = [
                 statement
-                for statement in self.instances.get(edit.name.casefold(), [])
-                if self._master(statement).casefold() == edit.master.casefold()
+                for statement in self.instances.get(self._folded(edit.name), [])
+                if self._folded(self._master(statement)) == self._folded(edit.master)
             ]
             if not statements:
                 raise DataError(
@@ -187,7 +198,8 @@ class BodyText:
             before = f"{before[:-1].rstrip()} {nodes} /"
         elif nodes:
             before = f"{before} {nodes}"
-        return f"{_shown(before)} {self.spelled(edit.new_master)} {_shown(rest)}".rstrip()
+        parameters = _with_keyword(rest, statement.text)
+        return f"{_shown(before)} {self.spelled(edit.new_master)} {_shown(parameters)}".rstrip()
 
     def copy(
         self, name: str, ports: Sequence[str], cards: Sequence[str], edits: Sequence[ChildEdit]
@@ -243,11 +255,12 @@ class BodyText:
         head, rest = split_parameters(hidden)
         words = head.replace("(", " ").replace(")", " ").split()
         added = [self.spelled(port) for port in ports]
-        params = rest if not rest or self.is_spectre or "params" not in hidden.lower() else f"params: {rest}"
+        params = _with_keyword(rest, hidden)
         kept = [_shown(word) for word in words[2:]]
         return last, " ".join([words[0], self.spelled(name), *kept, *added, _shown(params)]).rstrip()
 
 
+_PARAMETERS_KEYWORD = re.compile(r"\bparams?\s*:", re.I)
 _PARENTHESISED = re.compile(r"(\S+\s*\([^()]*\))\s*([^\s(]+)(.*)\Z", re.S)
 
 
@@ -256,6 +269,12 @@ def _shown(text: str) -> str:
     return (
         text if text.isascii() else re.sub("[\ue000-\ue0ff]", lambda m: f"\\{chr(ord(m[0]) - _HIDDEN)}", text)
     )
+
+
+def _with_keyword(parameters: str, statement: str) -> str:
+    """Parameters of a statement, after the keyword `params:` where it has that."""
+    keyword = _PARAMETERS_KEYWORD.search(statement) if ":" in statement else None
+    return f"{keyword[0]} {parameters.strip()}" if keyword else parameters
 
 
 def _wrapped(text: str) -> list[str]:

@@ -199,6 +199,7 @@ ends buf
 model nch bsim4 type=n
 xb (in n\-1) buf
 xc n\-1 out buf
+XC out n\-1 buf
 v1 (vdd! gnd!) vsource dc=1
 """
 
@@ -211,6 +212,18 @@ def test_spectre(tmp_path: Path) -> None:
     ground = [line for line in lines if line.startswith("Cpar") and line.split()[2] == "gnd!)"]
     assert any(line.startswith(r"Cpar1 (mid\<1\> gnd!) capacitor c=") for line in ground)
     assert any(line.startswith(r"xc n\-1 out xc_m_0 xc_x1_mid_1 xc_x2_mid_1 buf_p") for line in lines)
+
+
+def test_parameters_after_their_keyword(tmp_path: Path) -> None:
+    path = tmp_path / "x.sp"
+    path.write_text(
+        "* t\n.subckt half p m params: r=1k\nR1 p mid {r}\nR2 mid m {r}\n.ends\n"
+        "X1 a b half PARAMS: r={2 * 3k}\n"
+    )
+    annotate(path, "xyce")
+    lines = (tmp_path / "post.sp").read_text().splitlines()
+    assert "X1 a b half_p1 PARAMS: r={2 * 3k}" in lines
+    assert ".subckt half_p1 p m params: r=1k" in lines
 
 
 def test_spectre_that_holds_spice(tmp_path: Path) -> None:
