@@ -132,9 +132,11 @@ class _DspfReader:
         rows = np.flatnonzero(cards) + first
         names, ends, values = split_cards(self._words(lines, cards, first))
         farad = numbers(values, parse_farad)
-        for i in np.flatnonzero(~((farad >= 0) & (farad < np.inf))).tolist():
+        section = self._sections_of(rows)
+        bad = ~((farad >= 0) & (farad < np.inf)) & (section >= GROUND_SECTION)
+        for i in np.flatnonzero(bad).tolist():
             farad[i] = self._card_farad([names[i], *ends[2 * i : 2 * i + 2], values[i]], int(rows[i]))
-        self._store(rows, ends, farad)
+        self._store(rows, ends, farad, section)
 
     def _words(self, lines: Lines, cards: Mask, first: int) -> list[bytes]:
         """Fields of the plain cards, with `OWN` for the name of the section's net where a sub-node has it."""
@@ -350,14 +352,18 @@ class _DspfReader:
                 text = lines.data[lines.starts[row] : lines.stops[row]]
                 self._take_node(b"S", text[len(_SUBNODE) - 1 :], first + row, section)
 
-    def _store(self, rows: OffsetArray, ends: list[bytes], farad: FloatArray) -> None:
+    def _sections_of(self, rows: OffsetArray) -> OffsetArray:
+        """Section of each line of a block."""
+        lines = np.array([line for line, _ in self._sections])
+        sections: OffsetArray = np.array([section for _, section in self._sections])[
+            np.searchsorted(lines, rows, side="right") - 1
+        ]
+        return sections
+
+    def _store(self, rows: OffsetArray, ends: list[bytes], farad: FloatArray, section: OffsetArray) -> None:
         """Keep the plain cards of a block."""
         if not len(rows):
             return
-        lines = np.array([line for line, _ in self._sections])
-        section = np.array([section for _, section in self._sections])[
-            np.searchsorted(lines, rows, side="right") - 1
-        ]
         stray = section < GROUND_SECTION
         if stray.any():
             self._skip("C outside the nets", int(stray.sum()), int(rows[np.argmax(stray)]))
@@ -399,7 +405,7 @@ class _DspfReader:
 
     def _skip(self, kind: str, count: int, line: int) -> None:
         known, first = self._skipped.get(kind, (0, line))
-        self._skipped[kind] = (known + count, first)
+        self._skipped[kind] = (known + count, min(first, line))
 
     def _two_designs(self, line: int, earlier: str) -> ParasiticsError:
         return self._error(line, f"a second design begins here, after {earlier}; expected one in a file.")

@@ -10,6 +10,7 @@ subcell counted, are summed like others. A port called `gnd` is a net of its own
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,6 +135,11 @@ def _taken_apart(circuit: FlatCircuit, netlist: Netlist, top: Subcircuit) -> Par
             f"no capacitors found among {held}; expected C cards of an extraction.", location=top.location
         )
     names, node_of = _nodes(circuit, top)
+    if len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise ParasiticsError(
+            f"two nets are called {twice}; expected instances with names of their own.", location=top.location
+        )
     first = circuit.pin_offset[:-1]
     farad = (circuit.table.value * circuit.table.multiplier)[circuit.device_card[capacitor]]
     bad = np.flatnonzero(~np.isfinite(farad))

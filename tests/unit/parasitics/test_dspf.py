@@ -260,6 +260,13 @@ def test_a_file_without_nets(tmp_path: Path) -> None:
         read(tmp_path, "*|DSPF 1.3\n")
 
 
+def test_capacitors_of_the_circuit_are_not_looked_at(tmp_path: Path) -> None:
+    cards = "C9 in out mimcap\nC8 in out 1p\nC7 in out mim w=1u\nC6 in out\n"
+    found, plain = read(tmp_path, AMP.replace("C9 in out 1p\n", cards)), read(tmp_path, AMP)
+    assert couplings(found) == couplings(plain)
+    assert SkippedCards(kind="C outside the nets", count=4, first_line=30) in found.skipped_cards
+
+
 def test_includes_are_listed(tmp_path: Path) -> None:
     found = read(tmp_path, "*|NET a 1f\nC1 a 0 1f\n.include 'models.sp'\n")
     assert found.skipped_cards == (SkippedCards(kind=".include", count=1, first_line=3),)

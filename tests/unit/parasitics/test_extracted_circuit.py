@@ -238,6 +238,13 @@ def test_parts_alone(tmp_path: Path) -> None:
         read_parasitics(tmp_path / "inv.pex.netlist.INV.pxi")
 
 
+def test_instances_of_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "top.sp"
+    path.write_text(".subckt cell a\nC0 a i 1f\n.ends\nX1 p cell\nX1 q cell\n")
+    with pytest.raises(ParasiticsError, match="two nets are called X1/i; expected instances with names of"):
+        read_parasitics(path)
+
+
 def test_models_that_are_elsewhere_do_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "top.sp"
     path.write_text(".include /pdk/models.sp\n.lib /pdk/all.lib tt\n.include gone.inc\nC1 a 0 1f\n")
