@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from circuitgcl.data import Design, DesignFiles, Labels, load_design, read_manifest
     from circuitgcl.errors import CircuitGCLError
     from circuitgcl.estimation import Bound, Estimate, EstimateConfig, Estimator, Predictor
-    from circuitgcl.evaluation import evaluate
+    from circuitgcl.evaluation import Comparison, compare, evaluate
     from circuitgcl.finetuning import FinetuneConfig, finetune
     from circuitgcl.graph import CircuitGraph, build_graph
     from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint, load_encoder, load_model
@@ -27,6 +27,7 @@ __all__ = [
     "Bound",
     "CircuitGCLError",
     "CircuitGraph",
+    "Comparison",
     "Design",
     "DesignFiles",
     "EncoderCheckpoint",
@@ -43,6 +44,7 @@ __all__ = [
     "PretrainConfig",
     "__version__",
     "build_graph",
+    "compare",
     "evaluate",
     "finetune",
     "flatten",
@@ -59,7 +61,7 @@ _HOMES = {
     "data": ("Design", "DesignFiles", "Labels", "load_design", "read_manifest"),
     "errors": ("CircuitGCLError",),
     "estimation": ("Bound", "Estimate", "EstimateConfig", "Estimator", "Predictor"),
-    "evaluation": ("evaluate",),
+    "evaluation": ("Comparison", "compare", "evaluate"),
     "finetuning": ("FinetuneConfig", "finetune"),
     "graph": ("CircuitGraph", "build_graph"),
     "models.checkpoint": ("EncoderCheckpoint", "ModelCheckpoint", "load_encoder", "load_model"),

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from circuitgcl.cli.comparing import compare
 from circuitgcl.cli.dataset import dataset
 from circuitgcl.cli.options import (
     Config,
@@ -23,6 +24,7 @@ from circuitgcl.cli.options import (
     Lenient,
     MinCap,
     Model,
+    NameMapFile,
     Netlists,
     Output,
     Rails,
@@ -44,6 +46,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(dataset, name="dataset")
+app.command()(compare)
 
 
 def _show_version(asked: bool) -> None:
@@ -258,6 +261,7 @@ def evaluate(
     model: Model = "bundled",
     device: Device = "auto",
     min_cap: MinCap = None,
+    name_map: NameMapFile = None,
     only: Annotated[
         str | None, typer.Option("--only", metavar="GLOBS", help="Designs of the manifest to score.")
     ] = None,
@@ -275,7 +279,7 @@ def evaluate(
         check_output(output, (".json",))
     check_device(device)
     flags = {"min_cap_farad": farad(min_cap, "--min-cap"), "graph.rails": ",".join(globs(rails))}
-    files = _designs_to_score(designs, globs(only))
+    files = _designs_to_score(designs, globs(only), name_map)
     with _status("loading the model"):
         from circuitgcl.estimation import Predictor
         from circuitgcl.evaluation import EvaluateConfig, evaluate_all
@@ -293,14 +297,19 @@ def evaluate(
     print_metrics(Console(), metrics)
 
 
-def _designs_to_score(paths: list[Path], only: tuple[str, ...]) -> tuple[Any, ...]:
+def _designs_to_score(paths: list[Path], only: tuple[str, ...], name_map: Path | None) -> tuple[Any, ...]:
     """`DesignFiles` of a schematic and its extraction, of a manifest or of a data set."""
     from circuitgcl.data import list_designs
     from circuitgcl.data.designs import DesignFiles, chosen
     from circuitgcl.netlist.reading import design_name
 
     if len(paths) == 2:
-        return (DesignFiles(name=design_name(paths[0]), schematic=paths[0], extracted=paths[1]),)
+        name = design_name(paths[0])
+        return (DesignFiles(name=name, schematic=paths[0], extracted=paths[1], name_map=name_map),)
+    if name_map is not None:
+        raise InputError(
+            "--map goes with SCHEMATIC EXTRACTED; a manifest names the map of each design itself"
+        )
     if len(paths) > 2 or not (paths[0].suffix.lower() == ".toml" or paths[0].is_dir()):
         raise InputError(
             f"{len(paths)} file{'s'[: len(paths) > 1]} given; "

@@ -31,6 +31,10 @@ MinCap = Annotated[
     str | None,
     typer.Option("--min-cap", metavar="FARAD", help="Smallest coupling that counts.", show_default="0.01f"),
 ]
+NameMapFile = Annotated[
+    Path | None,
+    typer.Option("--map", metavar="FILE", help="Net names that belong together, two to a line."),
+]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be repeated.")

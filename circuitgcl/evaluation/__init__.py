@@ -1,5 +1,6 @@
 """Evaluation: estimates against extraction, by the strict protocol."""
 
+from circuitgcl.evaluation.comparing import Comparison, compare
 from circuitgcl.evaluation.evaluating import EvaluateConfig, evaluate, evaluate_all
 
-__all__ = ["EvaluateConfig", "evaluate", "evaluate_all"]
+__all__ = ["Comparison", "EvaluateConfig", "compare", "evaluate", "evaluate_all"]

@@ -92,6 +92,11 @@ def read_name_map(path: str | Path) -> NameMap:
                 )
             schematic.append(names[1])
             lines.append(line)
+    if not schematic:
+        raise ParasiticsError(
+            "this map is empty; expected lines of two names, an extracted and a schematic net.",
+            location=SourceLocation(str(path), 0),
+        )
     return NameMap(path=str(path), extracted=tuple(extracted), schematic=tuple(schematic), lines=tuple(lines))
 
 

@@ -18,6 +18,7 @@ PROMISED = {
     "build_graph",
     "pretrain",
     "finetune",
+    "compare",
     "evaluate",
     "Estimator",
     "Estimate",
