@@ -59,3 +59,9 @@ def test_check_output(tmp_path: Path):
     ):
         with pytest.raises(InputError, match=reason):
             check_output(path, (".json", ".csv"))
+
+
+def test_bytes_and_texts_are_written_together(tmp_path: Path):
+    write_together({tmp_path / "a": "µ\udcb5\r\n", tmp_path / "b": b"PAR1\x00"})
+    assert (tmp_path / "a").read_bytes() == b"\xc2\xb5\xb5\r\n"
+    assert (tmp_path / "b").read_bytes() == b"PAR1\x00"
