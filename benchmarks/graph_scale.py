@@ -1,0 +1,203 @@
+"""From netlist to scored candidates on generated memories of growing size, stage by stage.
+
+    python benchmarks/graph_scale.py [--sizes 128,256,512] [--model NAME] [--folder DIR] [-o FILE.json]
+
+A deck is an array of n x n six-transistor cells with word line drivers, written once into a cache folder; 512
+gives 1.57 million MOSFETs. Every size runs in a fresh process. Per stage: seconds, the largest resident size
+of the process so far, transistors per second, and the exponent k of seconds ~ size^k over the two largest
+sizes. The promise: all stages of the largest size in 120 seconds and 8 GiB on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+SECONDS, PEAK_MIB = 120.0, 8192.0
+_BIT = (
+    "M1 q qb gnd gnd nch w=0.205u l=0.05u",
+    "M2 qb q gnd gnd nch w=0.205u l=0.05u",
+    "M3 q qb vdd vdd pch w=0.09u l=0.05u",
+    "M4 qb q vdd vdd pch w=0.09u l=0.05u",
+    "M5 bl wl q gnd nch w=0.135u l=0.05u",
+    "M6 br wl qb gnd nch w=0.135u l=0.05u",
+)
+
+
+def array_lines(size: int) -> Iterator[str]:
+    """A memory of size x size bits: array, and one driver per word line."""
+    bits = [f"bl[{c}] br[{c}]" for c in range(size)]
+    words = [f"wl[{r}]" for r in range(size)]
+    ports = " ".join([*bits, *words, "vdd gnd"])
+    yield f"* memory of {size} x {size} bits"
+    yield from (".subckt bit bl br wl vdd gnd", *_BIT, ".ends")
+    yield f".subckt core {ports}"
+    for r in range(size):
+        for c in range(size):
+            yield f"xbit_r{r}_c{c} {bits[c]} {words[r]} vdd gnd bit"
+    yield ".ends"
+    yield from (".subckt driver a y vdd gnd", "mn y a gnd gnd nch w=1u l=0.05u")
+    yield from ("mp y a vdd vdd pch w=2u l=0.05u", ".ends")
+    yield f".subckt memory {' '.join(f'row[{r}]' for r in range(size))} {' '.join(bits)} vdd gnd"
+    yield from (f"xdriver_{r} row[{r}] {words[r]} vdd gnd driver" for r in range(size))
+    yield from (f"xcore {ports} core", ".ends")
+
+
+def ensure_deck(size: int, folder: Path) -> Path:
+    """Path of a deck, written first where it is missing."""
+    path = folder / f"memory-{size}x{size}-v1.sp"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        with partial.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in array_lines(size))
+        partial.rename(path)
+    return path
+
+
+def run_stages(path: Path, model: str) -> dict[str, Any]:
+    """All stages in this process: name to (seconds, peak MiB), and what came out."""
+    from circuitgcl.netlist.inspection import peak_mib
+
+    stages: dict[str, tuple[float, float]] = {}
+    start = time.perf_counter()
+
+    def done(name: str) -> None:
+        nonlocal start
+        stages[name] = (time.perf_counter() - start, peak_mib())
+        start = time.perf_counter()
+
+    from circuitgcl.graph import CircuitGraph, recognise_rails
+    from circuitgcl.graph.contexts import context_table, terminal_table
+    from circuitgcl.graph.features import channel_length_m, net_features
+    from circuitgcl.graph.fingerprints import fingerprints
+    from circuitgcl.graph.terminals import pair_features, terminal_features
+    from circuitgcl.netlist import flatten, read_netlist
+
+    done("imports without torch")
+    circuit = flatten(read_netlist(path), "memory")
+    done("file to flat circuit")
+    rails = recognise_rails(circuit)
+    reference_m = channel_length_m(circuit)
+    features = net_features(circuit, reference_m)
+    done("rails and features")
+    prints = fingerprints(circuit, rails)
+    terminals = terminal_table(circuit, prints)
+    described = terminal_features(circuit, reference_m)
+    done("fingerprints and terminals")
+    contexts = context_table(circuit, rails, terminals, prints)
+    pairs = pair_features(circuit, terminals, contexts)
+    done("contexts and candidates")
+    graph = CircuitGraph(
+        circuit=circuit,
+        rails=rails,
+        channel_length_m=reference_m,
+        net_features=features,
+        terminals=terminals,
+        terminal_features=described,
+        contexts=contexts,
+        pair_features=pairs,
+    )
+    from circuitgcl.estimation import Predictor
+    from circuitgcl.models.checkpoint import load_model
+
+    predictor = Predictor(load_model(model), "cpu")
+    done("torch and model")
+    tensors = predictor.tensors(graph)
+    done("classes")
+    import torch
+
+    with torch.inference_mode():
+        embedding = predictor.checkpoint.model.embed(tensors)[tensors.net_row]
+    done("embeddings of all nets")
+    prediction, _ = predictor.predict(tensors, 1e-17)
+    done("scored candidates")
+    return {
+        "stages": stages,
+        "devices": circuit.device_count,
+        "graph_nodes": circuit.device_count + circuit.net_count + circuit.pin_count,
+        "net_classes": len(tensors.net_features),
+        "candidates": len(prediction.pair),
+        "pair_classes": tensors.pair_rows,
+        "contexts": len(contexts.kind),
+        "embedding_rows": len(embedding),
+    }
+
+
+def measured(size: int, model: str, folder: Path) -> dict[str, Any]:
+    """The stages of one size in a fresh process."""
+    command = [sys.executable, __file__, "--child", str(ensure_deck(size, folder)), "--model", model]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this file
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def report(console: Console, runs: Sequence[dict[str, Any]]) -> bool:
+    """Print the stages of the largest size with their growth; whether the promise is kept."""
+    last, before = runs[-1], runs[max(len(runs) - 2, 0)]
+    ratio = math.log(last["devices"] / before["devices"]) if len(runs) > 1 else 0.0
+    table = Table(title=f"{last['devices']:,} MOSFETs, {last['graph_nodes']:,} graph nodes")
+    for name in ("stage", *(f"{run['devices']:,} s" for run in runs), "peak MiB", "MOSFETs/s", "exponent"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    totals = [sum(seconds for seconds, _ in run["stages"].values()) for run in runs]
+    for name, (seconds, peak) in last["stages"].items():
+        times = [run["stages"][name][0] for run in runs]
+        growth = f"{math.log(max(times[-1], 1e-9) / max(times[-2], 1e-9)) / ratio:.2f}" if ratio else ""
+        rate = f"{last['devices'] / seconds:,.0f}" if seconds else ""
+        table.add_row(name, *(f"{t:.2f}" for t in times), f"{peak:,.0f}", rate, growth)
+    peak = max(peak for _, peak in last["stages"].values())
+    growth = f"{math.log(totals[-1] / totals[-2]) / ratio:.2f}" if ratio else ""
+    rate = f"{last['devices'] / totals[-1]:,.0f}"
+    table.add_row("all", *(f"{total:.2f}" for total in totals), f"{peak:,.0f}", rate, growth, style="bold")
+    console.print(table)
+    console.print(
+        f"{last['net_classes']:,} net classes, {last['contexts']:,} contexts, "
+        f"{last['candidates']:,} candidates of {last['pair_classes']:,} classes"
+    )
+    kept = totals[-1] <= SECONDS and peak <= PEAK_MIB
+    console.print(f"≤ {SECONDS:g} s, ≤ {PEAK_MIB:,.0f} MiB: {'kept' if kept else 'MISSED'}")
+    return kept
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure all sizes, print the table, write the file; 1 when the promise is missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sizes", default="128,256,512", help="rows and columns of the memories")
+    parser.add_argument("--model", default="bundled", help="name or folder")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.json", help="write the figures there")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "circuitgcl-graph-decks",
+        help="where generated decks are kept",
+    )
+    options = parser.parse_args(words)
+    if options.child:
+        print(json.dumps(run_stages(options.child, options.model)))  # noqa: T201 - read by the parent
+        return 0
+    console, progress = Console(width=None if sys.stdout.isatty() else 160), Console(stderr=True)
+    runs = []
+    for size in sorted(int(word) for word in options.sizes.split(",")):
+        progress.print(f"{size} x {size} …")
+        runs.append(measured(size, options.model, options.folder))
+    if options.output:
+        options.output.write_text(json.dumps(runs, indent=2) + "\n", encoding="utf-8")
+    return 0 if report(console, runs) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
