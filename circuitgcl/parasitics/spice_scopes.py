@@ -13,6 +13,7 @@ from circuitgcl.parasitics.blocks import TextBlock, decode, read_blocks
 from circuitgcl.parasitics.records import OffsetArray
 
 SPECTRE_WORDS = frozenset({b"simulator", b"subckt", b"inline", b"include", b"ahdl_include", b"parameters"})
+SPECTRE_PRIMITIVES = frozenset({b"capacitor", b"resistor"})
 _DEFINITION = re.compile(rb"(?mi)^[ \t]*\.(?:subckt|macro)[ \t]+(\S+)")
 _INSTANCE = re.compile(rb"(?mi)^[ \t]*x[^\n]*")
 _STRUCTURE = re.compile(rb"(?mi)^[ \t]*(?:simulator|(?:inline[ \t]+)?subckt|include)[ \t]")
@@ -45,8 +46,10 @@ def looks_structured(path: str | Path) -> bool:
 
 
 def is_spectre(fields: Sequence[bytes]) -> bool:
-    """Whether a statement is of Spectre's language: its own keyword, or nodes in parentheses."""
-    return fields[0].lower() in SPECTRE_WORDS or (len(fields) > 1 and fields[1].startswith(b"("))
+    """Whether a statement is of Spectre's language: its keyword or primitive, or nodes in parentheses."""
+    if fields[0].lower() in SPECTRE_WORDS or (len(fields) > 1 and fields[1].startswith(b"(")):
+        return True
+    return len(fields) > 4 and fields[3] in SPECTRE_PRIMITIVES
 
 
 def before_parameters(fields: list[bytes]) -> list[bytes]:

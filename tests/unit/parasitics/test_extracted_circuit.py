@@ -9,6 +9,7 @@ import pytest
 
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_parasitics, read_spice, to_net_level
+from circuitgcl.parasitics.blocks import read_blocks
 
 MAIN = """* File: inv.pex.netlist
 * Program "Calibre xRC"
@@ -158,6 +159,32 @@ def test_spectre_by_hand(tmp_path: Path) -> None:
         frozenset({"A", "Y"}): 0.125,
     }
     assert [(card.kind, card.count) for card in found.skipped_cards] == [("nmos", 1), ("C with a model", 1)]
+
+
+@pytest.mark.parametrize("form", ["c{} ({} {}) capacitor c={}", "c{} {} {} capacitor c={} m=1"])
+@pytest.mark.parametrize("language", ["simulator lang=spectre\n", "// extracted\n"])
+def test_flat_spectre(tmp_path: Path, form: str, language: str) -> None:
+    path = tmp_path / "x.scs"
+    cards = [
+        form.format(i, *ends)
+        for i, ends in enumerate([("a", "0", "1f"), ("a", "b", "2e-15"), ("b", "0", "4f")])
+    ]
+    path.write_text(language + "\n".join(cards) + "\n")
+    found = read_parasitics(path)
+    assert loads(found) == {"a": 1, "b": 4}
+    assert couplings(found) == {frozenset({"a", "b"}): 2}
+
+
+@pytest.mark.parametrize("block_bytes", [1, 9, 1 << 20])
+def test_levels_show_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    path = tmp_path / "top.sp"
+    path.write_text(".subckt\n+ cell a k=1\nC0 a 0 '2f*k'\n.ends\nX1 p\n+ cell k=3\n")
+    for module in ("spice", "spice_scopes"):
+        monkeypatch.setattr(
+            f"circuitgcl.parasitics.{module}.read_blocks",
+            lambda path: read_blocks(path, block_bytes=block_bytes),
+        )
+    assert loads(read_spice(path)) == {"p": 6}
 
 
 def test_magic_hierarchy(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def test_blocks_and_order_do_not_matter(
         assert set(found.pin_names) == set(whole.pin_names)
         assert loads(found) == loads(whole)
     assert read(tmp_path, FLAT).nodes == whole.nodes
+    assert read(tmp_path, FLAT).pin_names == whole.pin_names
 
 
 @pytest.mark.parametrize("spelling", ["{0}:{1}", "{0}#{1}", "{0}.n{1}", "N_{0}_c_{1}_n", "N_{0}_c_{1}_p"])
