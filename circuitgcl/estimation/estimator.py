@@ -94,8 +94,8 @@ class Estimate:
         """Expected capacitances of the listed nets, at net level and to six digits.
 
         The reference node stands for ground, substrate and every rail. A coupling is its capacitance, should
-        it exist, times the probability that it does; the total of a net is its `cap_total_farad`. What couples
-        to nets that are not listed, or hardly at all, is load to the reference node.
+        it exist, times the probability that it does; the total of a net is its `cap_total_farad`. What
+        couples to nets that are not listed, or hardly at all, is load to the reference node.
         """
         return self.parasitics
 
