@@ -66,8 +66,7 @@ class Elaboration:
         self._by_call: dict[_BodyKey, int] = {}  # values passed by the instance -> definition
         self._by_key: dict[_BodyKey, int] = {}  # all header values -> definition
         self._known_defaults: dict[int, tuple[dict[str, float], list[str]]] = {}
-        self._mentioned: dict[int, frozenset[str]] = {}
-        self._mentioned_by_functions: set[str] | None = None  # by global ones
+        self._free: dict[int, frozenset[str]] = {}
         self._notes: dict[tuple[int, str], str] = {}
 
     def warnings(self) -> list[str]:
@@ -126,7 +125,7 @@ class Elaboration:
         parameters = dict(self.netlist.specs[spec].parameters)
         for name, expression in parameters.items():
             is_multiplier = name == "m" and "m" not in target.defaults
-            if not (is_multiplier or name in target.defaults or self._is_free(name, target)):
+            if not (is_multiplier or name in target.defaults or name in self._free_names(target)):
                 # cannot change anything: left out, so that copies stay shared
                 if (id(target), name) not in self._notes:
                     cards = body.subcircuit.cards
@@ -143,35 +142,72 @@ class Elaboration:
                 else:
                     values[name] = value
             except ExpressionError as error:
-                cards = body.subcircuit.cards
-                first = cards.first_with(spec)
-                self.faults.report_value(error, cards.names[first], cards.location(first), body.path)
+                self._report(error, spec, body)
                 if not is_multiplier:
                     values[name] = nan  # and not its default
-        return values, multiplier
+        return values | self._inherited(spec, target, body, values), multiplier
 
-    def _is_free(self, name: str, subcircuit: Subcircuit) -> bool:
-        """Whether a body, or a function it may call, mentions a name that the body does not define."""
-        if self._mentioned_by_functions is None:
-            bodies = (body for _, body in self.netlist.main.functions.values())
-            self._mentioned_by_functions = {known for body in bodies for known in mentioned_names(body)}
-        return name not in subcircuit.parameters and (
-            name in self._mentioned_by_functions or name in self._mentioned_names(subcircuit)
-        )
+    def _inherited(
+        self, spec: int, target: Subcircuit, body: _Body, passed: Mapping[str, float]
+    ) -> dict[str, float]:
+        """Values of the parameters round an instance that a body below uses and does not define.
 
-    def _mentioned_names(self, subcircuit: Subcircuit) -> frozenset[str]:
-        """Names a body mentions."""
-        known = self._mentioned.get(id(subcircuit))
+        In SPICE it sees those of its caller before global ones; in Spectre only where it is defined in it.
+        """
+        values: dict[str, float] = {}
+        if body.subcircuit is self.netlist.main or not self._inherits(target, body.subcircuit):
+            return values
+        for name in self._free_names(target):
+            if name not in passed and name not in target.defaults and body.scope.defines(name):
+                try:
+                    values[name] = body.scope.lookup(name)
+                except ExpressionError as error:
+                    self._report(error, spec, body)
+                    values[name] = nan
+        return values
+
+    def _inherits(self, target: Subcircuit, caller: Subcircuit) -> bool:
+        """Whether a body sees the parameters of the body that instantiates it."""
+        inside = self.netlist.scope_inside(caller)
+        return not self.netlist.case_sensitive or target.scope[: len(inside)] == inside
+
+    def _report(self, error: ExpressionError, spec: int, body: _Body) -> None:
+        cards = body.subcircuit.cards
+        first = cards.first_with(spec)
+        self.faults.report_value(error, cards.names[first], cards.location(first), body.path)
+
+    def _free_names(self, subcircuit: Subcircuit) -> frozenset[str]:
+        """Names that a body, or one below that inherits them, uses and does not define itself."""
+        known = self._free.get(id(subcircuit))
         if known is None:
-            texts = [*subcircuit.defaults.values(), *subcircuit.parameters.values()]
-            texts += [body for _, body in subcircuit.functions.values()]  # it sees the scope that calls it
-            for number in subcircuit.cards.used_specs.tolist():
-                spec = self.netlist.specs[number]
-                texts += [expression for _, expression in spec.parameters]
-                texts += [spec.condition, spec.master if spec.kind in VALUE_NAMES else ""]
-            names = {name for text in texts for name in mentioned_names(text)}
-            known = self._mentioned[id(subcircuit)] = frozenset(names)
+            names = self._with_functions(self._mentioned_names(subcircuit), subcircuit)
+            for target in self.hierarchy.targets[id(subcircuit)].values():
+                if isinstance(target, Subcircuit) and self._inherits(target, subcircuit):
+                    names |= self._free_names(target) - target.defaults.keys()
+            known = self._free[id(subcircuit)] = frozenset(names - subcircuit.parameters.keys())
         return known
+
+    def _with_functions(self, names: set[str], subcircuit: Subcircuit) -> set[str]:
+        """Names, and those that user functions among them mention: they see the scope that calls them."""
+        pending = list(names)
+        while pending:
+            name = pending.pop()
+            function = subcircuit.functions.get(name) or self.netlist.main.functions.get(name)
+            if function is not None:
+                arguments, text = function
+                new = mentioned_names(text) - set(arguments) - names
+                names |= new
+                pending += new
+        return names
+
+    def _mentioned_names(self, subcircuit: Subcircuit) -> set[str]:
+        """Names in the expressions of a body."""
+        texts = [*subcircuit.defaults.values(), *subcircuit.parameters.values()]
+        for number in subcircuit.cards.used_specs.tolist():
+            spec = self.netlist.specs[number]
+            texts += [expression for _, expression in spec.parameters]
+            texts += [spec.condition, spec.master if spec.kind in VALUE_NAMES else ""]
+        return {name for text in texts for name in mentioned_names(text)}
 
     def _open(
         self, subcircuit: Subcircuit, passed: Mapping[str, float], multiplier: float, path: tuple[str, ...]

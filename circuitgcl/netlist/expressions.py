@@ -118,10 +118,14 @@ class Scope:
         """Whether a parameter of this name is visible."""
         scope: Scope | None = self
         while scope is not None:
-            if name in scope._values or name in scope._expressions:
+            if scope.defines(name):
                 return True
             scope = scope._parent
         return name in CONSTANTS
+
+    def defines(self, name: str) -> bool:
+        """Whether a parameter of this name is defined here, not in a scope around."""
+        return name in self._values or name in self._expressions
 
     def lookup(self, name: str) -> float:
         """Value of a parameter, from this scope or the ones around it.

@@ -292,3 +292,71 @@ def test_global_parameters_of_xyce(flatten_deck: FlattenDeck) -> None:
 def test_positional_area_and_perimeter_of_a_diode(flatten_deck: FlattenDeck) -> None:
     circuit = flatten_deck("* t\nD1 a b ndio 100e-12 40e-6 m=1\nD2 a b ndio 2\n")
     assert sizes(circuit) == {"D1": {"area_m2": 100e-12, "perimeter_m": 40e-6}, "D2": {}}
+
+
+SCOPES = """* t
+.param k=2
+.func f(x) {x*k}
+.subckt leaf p
+R1 p 0 {k}
+R2 p 0 {f(1)}
+.ends
+.subckt between p
+X1 p leaf
+.ends
+.subckt local p
+.param k=7
+.subckt inner p
+R1 p 0 {k}
+.ends
+X1 p inner
+X2 p leaf
+.ends
+.subckt header p k=5
+X1 p between
+.ends
+.subckt owner p k=4
+R1 p 0 {k}
+X1 p leaf
+.ends
+X1 n local
+X2 n header
+X3 n header k=6
+X4 n leaf
+X5 n owner
+V1 n 0 1
+"""
+
+
+def test_a_body_inherits_the_parameters_of_its_caller(flatten_deck: FlattenDeck) -> None:
+    """Before the global ones, through levels that do not use them; the same as in ngspice."""
+    assert values(flatten_deck(SCOPES)) == {
+        "X1/X1/R1": 7.0,
+        **{f"X1/X2/{name}": 7.0 for name in ("R1", "R2")},
+        **{f"X2/X1/X1/{name}": 5.0 for name in ("R1", "R2")},
+        **{f"X3/X1/X1/{name}": 6.0 for name in ("R1", "R2")},
+        **{f"X4/{name}": 2.0 for name in ("R1", "R2")},
+        "X5/R1": 4.0,
+        **{f"X5/X1/{name}": 4.0 for name in ("R1", "R2")},
+    }
+
+
+def test_spectre_inherits_where_a_subcircuit_is_defined(flatten_deck: FlattenDeck) -> None:
+    circuit = flatten_deck(
+        """simulator lang=spectre
+parameters k=2
+subckt leaf (p)
+R1 (p 0) resistor r=k
+ends leaf
+subckt outer (p)
+parameters k=7
+subckt inner (p)
+R1 (p 0) resistor r=k
+ends inner
+X1 (p) inner
+X2 (p) leaf
+ends outer
+X1 (n) outer
+"""
+    )
+    assert values(circuit) == {"X1/X1/R1": 7.0, "X1/X2/R1": 2.0}
