@@ -96,8 +96,8 @@ def read_parasitics(
 ) -> Parasitics:
     """Read an extraction result; the format is told from the content, not from the file name.
 
-    Where no capacitor goes to the reference node and no `ground_names` are given, a net that is called like
-    ground (`VSUBS`, `gnd!`, `vss`, …) is taken for it, and listed in `skipped_cards`.
+    Where a SPICE file has no capacitor to node `0` and no `ground_names` are given, a net that is called like
+    ground (`VSUBS`, `gnd!`, `vss`, …) is taken for the reference node, and listed in `skipped_cards`.
 
     Args:
         path: plain or gzip'd text.
@@ -118,17 +118,16 @@ def read_parasitics(
             f"this looks like {kind.value}, which is no extraction result; expected one of: {supported}.",
             location=SourceLocation(str(path), 1),
         )
+    names = list(ground_names)
     if kind is ExtractionFormat.SPICE:
         found = read_spice(path, top=top)
-    else:
-        found = reader(path)
-        if top is not None and top.casefold() != found.design.casefold():
-            raise ParasiticsError(
-                f"there is no {top} in this file; it holds {found.design}.",
-                location=SourceLocation(str(path), 0),
-            )
-    names = list(ground_names)
-    return tie_to_ground(found, names) if names else _with_recognised_ground(found)
+        return tie_to_ground(found, names) if names else _with_recognised_ground(found)
+    found = reader(path)
+    if top is not None and top.casefold() != found.design.casefold():
+        raise ParasiticsError(
+            f"there is no {top} in this file; it holds {found.design}.", location=SourceLocation(str(path), 0)
+        )
+    return tie_to_ground(found, names)
 
 
 def _with_recognised_ground(found: Parasitics) -> Parasitics:
