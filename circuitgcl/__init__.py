@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from circuitgcl.netlist import FlatCircuit, Netlist, flatten, read_netlist
     from circuitgcl.parasitics import Parasitics, read_parasitics
     from circuitgcl.pretraining import PretrainConfig, pretrain
+    from circuitgcl.simulation import simulate
 
     __version__: str
 
@@ -55,6 +56,7 @@ __all__ = [
     "read_manifest",
     "read_netlist",
     "read_parasitics",
+    "simulate",
 ]
 
 _HOMES = {
@@ -68,6 +70,7 @@ _HOMES = {
     "netlist": ("FlatCircuit", "Netlist", "flatten", "read_netlist"),
     "parasitics": ("Parasitics", "read_parasitics"),
     "pretraining": ("PretrainConfig", "pretrain"),
+    "simulation": ("simulate",),
 }
 _HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 

@@ -7,6 +7,7 @@ CircuitGCLError            one located line; the command line prints it and exit
 │   ├── ParasiticsError    an extraction result cannot be read or matched
 │   └── ConfigError        an unknown key or a value of the wrong kind
 ├── CheckpointError        a checkpoint is missing, damaged or of another format version
+├── SimulationError        a circuit simulator is absent or gives no result
 └── DataError              a design or a data set cannot serve the purpose asked of it
 ```
 
@@ -84,6 +85,10 @@ class ConfigError(InputError):
 
 class CheckpointError(CircuitGCLError):
     """A checkpoint is missing, damaged or of another format version."""
+
+
+class SimulationError(CircuitGCLError):
+    """A circuit simulator is absent or gives no result."""
 
 
 class DataError(CircuitGCLError):
