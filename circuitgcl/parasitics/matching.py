@@ -198,6 +198,8 @@ class _Matching:
             reference=self.reference[0] if self.reference else None,
         )
         self.symmetric = found.symmetric
+        drawn = set(self.joined.partner.tolist())
+        self.reference = [net for net in self.reference if net not in drawn]
         if found.devices_matched:
             self.devices_extracted = found.devices_extracted
             self.devices_matched_by = ((BY_TOPOLOGY, found.devices_matched),)
