@@ -133,7 +133,7 @@ _SIGNS = tuple(
         ),
     )
 )
-_LATE_CDL_SIGNS = ("\n*.PININFO", " $[", " $SUB=")  # looked for in all of a large text
+_LATE_CDL_SIGNS = (("*", "\n*.PININFO"), ("$", " $["), ("$", " $SUB="))  # in all of a text
 
 
 def detect_dialect(text: str, otherwise: Dialect = _SPICE) -> Dialect:
@@ -149,7 +149,7 @@ def detect_dialect(text: str, otherwise: Dialect = _SPICE) -> Dialect:
     for name, pattern in _SIGNS:
         if pattern.search(head):
             return DIALECTS[name]
-    if len(text) > len(head) and any(sign in text for sign in _LATE_CDL_SIGNS):
+    if len(text) > len(head) and any(rare in text and sign in text for rare, sign in _LATE_CDL_SIGNS):
         return _CDL
     return _SPICE_IN_SPECTRE if otherwise is _SPECTRE and _DOT_CARD.search(head) else otherwise
 
