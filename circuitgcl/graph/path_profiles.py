@@ -33,9 +33,9 @@ def path_counts(graph: CircuitGraph, pair: NDArray[np.integer]) -> NDArray[np.in
     return np.stack(
         [
             _entries(first, place[:, 0], pair[:, 1]),
-            _dots(inner, first, place),
-            _dots(middle, first, place),
-            _dots(middle, second, place),
+            _dots(first, inner, place),
+            _dots(first, middle, place),
+            _dots(second, middle, place),
         ],
         axis=1,
     )
@@ -72,8 +72,13 @@ def _entries(rows: csr_array, row: Index, column: NDArray[np.integer]) -> NDArra
 
 
 def _dots(left: csr_array, right: csr_array, place: Index) -> NDArray[np.int64]:
-    """Products of row `place[:, 0]` of `left` with row `place[:, 1]` of `right`, [P]."""
+    """Products of a row of `left` with one of `right`, [P]; the same for both orders of [P, 2] rows.
+
+    The shorter of the two rows of `left` is gone through, and looked up in `right`.
+    """
     found = np.zeros(len(place), np.int64)
+    longer = np.diff(left.indptr)[place]
+    place = np.where((longer[:, 0] > longer[:, 1])[:, None], place[:, ::-1], place)
     counts = np.diff(left.indptr)[place[:, 0]].astype(np.int64)
     ends = np.cumsum(counts)
     start = 0
