@@ -19,6 +19,7 @@ from circuitgcl.errors import ConfigError, DataError
 from circuitgcl.estimation import GraphConfig, Predictor
 from circuitgcl.estimation.estimator import SOURCE_NAMES
 from circuitgcl.estimation.predicting import COVERAGE, DistantPairs, Prediction, Quantity
+from circuitgcl.evaluation.ceilings import encoded_classes, endpoint_classes
 from circuitgcl.evaluation.scores import (
     bias_decades,
     ceiling_r2,
@@ -57,6 +58,7 @@ class _ScoredPairs:
 
     truth: FloatArray
     estimate: Quantity
+    pair: NDArray[np.int32]  # [X, 2] flat nets
     context_group: NDArray[np.int64]  # pairs of one group share all contexts: no structure tells them apart
 
 
@@ -91,6 +93,7 @@ def evaluate(predictor: Predictor, design: Design, *, min_cap_farad: float = 1e-
         "min_cap_farad": min_cap_farad,
         "match": _match(labels),
         "coupling": coupling | {"ceiling_r2": ceiling_r2(scored.truth, scored.context_group)},
+        "coupling_ceilings": _ceilings(design, scored),
         "coupling_by_source": {
             name: regression_scores(scored.truth[own], scored.estimate.farad[own], PAIR_FACTORS)
             for code, name in enumerate(SOURCE_NAMES)
@@ -107,6 +110,15 @@ def evaluate_all(
 ) -> list[dict[str, Any]]:
     """Metrics of many designs, in their order; a generator keeps only one design in memory."""
     return [evaluate(predictor, design, min_cap_farad=min_cap_farad) for design in designs]
+
+
+def _ceilings(design: Design, scored: _ScoredPairs) -> dict[str, float | None]:
+    """Limits of R² by what a model may look at: both ends, their relation too, or the contexts."""
+    return {
+        "end_classes": ceiling_r2(scored.truth, endpoint_classes(design.graph, scored.pair)),
+        "end_classes_and_relation": ceiling_r2(scored.truth, encoded_classes(design.graph, scored.pair)),
+        "contexts": ceiling_r2(scored.truth, scored.context_group),
+    }
 
 
 def _with_short_names(existence: dict[str, object]) -> dict[str, object]:
@@ -165,6 +177,7 @@ def _scored_pairs(
                 for name in ("farad", "lo_farad", "hi_farad", "source")
             }
         ),
+        pair=np.concatenate([labels.pair[inside], labels.pair[outside]]),
         context_group=np.concatenate([group[proposed], far_group]),
     )
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, f1_score, r2_score
 
+from circuitgcl.evaluation.ceilings import ceiling
+
 FloatArray = NDArray[np.float64]
 
 TINY_FARAD = 1e-24  # stands in for an estimate of exactly nothing
@@ -99,11 +101,6 @@ def interval_scores(truth: FloatArray, low: FloatArray, high: FloatArray) -> dic
 
 
 def ceiling_r2(truth: FloatArray, group: NDArray[np.integer]) -> float | None:
-    """Best R² in decades of a predictor that is constant in each group: 1 - within / total variance."""
-    if len(truth) < 2:
-        return None
-    decades = _decades(truth)
-    _, inverse = np.unique(group, return_inverse=True)
-    means = np.bincount(inverse, weights=decades) / np.bincount(inverse)
-    total = float(((decades - decades.mean()) ** 2).sum())
-    return _rounded(1.0 - float(((decades - means[inverse]) ** 2).sum()) / total) if total > 0 else None
+    """Best R² in decades of a predictor that is constant in each group, unbiased; `None` where unknown."""
+    share = ceiling(_decades(truth), group).r2
+    return None if share is None else _rounded(share)
