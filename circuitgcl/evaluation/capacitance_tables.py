@@ -129,7 +129,7 @@ def _read_tables(path: Path, suffix: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         except FileNotFoundError:
             _refuse(file, "this table does not exist; expected both tables of an estimate side by side")
         except (OSError, ValueError, ImportError) as error:  # pandas and pyarrow errors are value errors
-            _refuse(file, f"cannot read this table: {str(error).splitlines()[0]}")
+            _refuse(file, f"cannot read this table: {' '.join(str(error).split()) or type(error).__name__}")
         if "design" in table.columns and table["design"].nunique() > 1:
             _refuse(file, f"{table['design'].nunique()} designs in one file; expected the estimate of one")
         tables.append(table)
@@ -174,7 +174,7 @@ def _table(path: Path, nets: pd.DataFrame, pairs: pd.DataFrame) -> CapacitanceTa
 def _numbers(path: Path, column: pd.Series, name: str) -> NDArray[np.float64]:
     try:
         values = column.to_numpy(dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.full(len(column), math.nan)
     if not np.isfinite(values).all() or (values < 0).any():
         _refuse(

@@ -82,22 +82,29 @@ def _sides(
 ) -> tuple[DeviceGraph, DeviceGraph, Nets] | None:
     """Graphs of layout and schematic, parallel devices folded, and the extracted net of each layout net.
 
-    Pins are on nets as extracted; a layout without pins has sub-nodes, which are told from their names.
+    The layout serves where its nets are those of the extraction. Where resistors break them into sub-nodes,
+    the pins tell which net a device is on; but nets that carry no capacitance have none.
     """
+    names = None if layout is None else _nets_of(layout, parasitics)
     models = None if pins is None else _models(pins, layout)
-    if pins is not None and models is not None:
+    has_subnodes = names is None or np.count_nonzero(names >= 0) < len(parasitics.nets)
+    if pins is not None and models is not None and has_subnodes:
         kinds = shared_kinds({one.model for one in models}, models_of(circuit))
         drawn = graph_of_pins(pins, len(parasitics.nets), models, kinds)
         of_drawn = np.append(np.arange(len(parasitics.nets)), -1)
-    elif layout is not None:
+    elif layout is not None and names is not None:
         kinds = shared_kinds(models_of(layout), models_of(circuit))
-        drawn = graph_of_circuit(layout, kinds)
-        names = Joined(partner=np.full(layout.net_count, -1, np.int32))
-        climb(names, layout.net_names(), parasitics.nets, (layout.name, parasitics.design))
-        of_drawn = names.partner.astype(np.int64)
+        drawn, of_drawn = graph_of_circuit(layout, kinds), names
     else:
         return None
     return drawn.folded(), graph_of_circuit(circuit, kinds).folded(), of_drawn
+
+
+def _nets_of(layout: FlatCircuit, parasitics: Parasitics) -> Nets:
+    """Extracted net of every net of a layout, by name; -1 for those that carry no capacitance."""
+    names = Joined(partner=np.full(layout.net_count, -1, np.int32))
+    climb(names, layout.net_names(), parasitics.nets, (layout.name, parasitics.design))
+    return names.partner.astype(np.int64)
 
 
 def _models(pins: DevicePins, layout: FlatCircuit | None) -> list[DrawnModel] | None:

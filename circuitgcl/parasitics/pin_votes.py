@@ -1,7 +1,7 @@
 """Nets told from the devices on them: an extracted net is the schematic net that its device pins are on.
 
 A gate or a bulk says directly which net it is on. Source and drain are exchangeable, since extractors name
-them as they please: one of them tells its net when the other's is known.
+them as they please: one of them tells its net when the net of the other is matched already.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ class PinEvidence:
     net: IntArray  # [R] extracted net
     first: IntArray  # [R] schematic net of the terminal of this role
     second: IntArray  # [R] that of the other terminal of this role, or the same again
-    twin: NDArray[np.int64]  # [R] row of the other pin of this role on the extracted device, or -1
 
 
 def pin_evidence(pins: DevicePins, device_partner: IntArray, circuit: FlatCircuit) -> PinEvidence:
@@ -55,24 +54,12 @@ def pin_evidence(pins: DevicePins, device_partner: IntArray, circuit: FlatCircui
     begin, end = np.searchsorted(offered, wanted, "left"), np.searchsorted(offered, wanted, "right")
     usable = (end - begin == 1) | (end - begin == 2)
     rows, begin, end = rows[usable], begin[usable], end[usable]
-    own = pins.pin_device[rows].astype(np.int64) * _ROLES + pins.pin_role[rows]
     return PinEvidence(
         pin=rows,
         net=pins.pin_net[rows],
         first=net[begin],
         second=net[end - 1],
-        twin=_twins(own),
     )
-
-
-def _twins(code: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For codes that occur exactly twice, the row of the other one; -1 for all others."""
-    twin = np.full(len(code), -1, np.int64)
-    _, first, count = np.unique(code, return_index=True, return_counts=True)
-    last = len(code) - 1 - np.unique(code[::-1], return_index=True)[1]
-    one, other = first[count == 2], last[count == 2]
-    twin[one], twin[other] = other, one
-    return twin
 
 
 def is_trusted(joined: Joined, evidence: PinEvidence, pins: DevicePins) -> bool:
@@ -104,25 +91,24 @@ def _is_wrong(partner: IntArray, evidence: PinEvidence) -> NDArray[np.bool_]:
 def join_by_pins(joined: Joined, evidence: PinEvidence, schematic_nets: int) -> None:
     """Join nets whose pins all say the same; round by round, since each net joined tells about others."""
     for _ in range(_MOST_ROUNDS):
-        said = _said(joined.partner, evidence)
-        told = said != _NO_NET
-        net, partner = _unanimous(evidence.net[told], said[told])
         taken = np.zeros(schematic_nets, bool)
         taken[joined.partner[joined.partner >= 0]] = True
+        said = _said(joined.partner, evidence, taken)
+        told = said != _NO_NET
+        net, partner = _unanimous(evidence.net[told], said[told])
         new = (joined.partner[net] < 0) & ~taken[partner]
         if not new.any():
             return
         joined.pair(net[new].tolist(), partner[new].tolist(), BY_PINS)
 
 
-def _said(partner: IntArray, evidence: PinEvidence) -> IntArray:
+def _said(partner: IntArray, evidence: PinEvidence, taken: NDArray[np.bool_]) -> IntArray:
     """Schematic net that each pin must be on, -1 where both terminals of its role are possible."""
-    said = np.where(evidence.first == evidence.second, evidence.first, _NO_NET)
-    has_twin = evidence.twin >= 0
-    other = np.where(has_twin, partner[evidence.net[evidence.twin]], _NO_NET)
-    said = np.where((said == _NO_NET) & (other == evidence.first), evidence.second, said)
-    swapped: IntArray = np.where((said == _NO_NET) & (other == evidence.second), evidence.first, said)
-    return swapped
+    first, second = evidence.first, evidence.second
+    said = np.where(first == second, first, _NO_NET)
+    is_open = (partner[evidence.net] < 0) & (first != second) & (taken[first] != taken[second])
+    told: IntArray = np.where(is_open, np.where(taken[first], second, first), said)
+    return told
 
 
 def _unanimous(net: IntArray, said: IntArray) -> tuple[IntArray, IntArray]:

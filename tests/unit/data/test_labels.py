@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from circuitgcl.data import Labels
+from circuitgcl.data import DesignFiles, Labels, load_design
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.graph import CircuitGraph
 
@@ -69,3 +70,49 @@ def test_pairs_are_ordered_and_distinct(graph: CircuitGraph, labelled: Labelled)
 def test_an_extraction_of_something_else_is_refused(labelled: Labelled):
     with pytest.raises(ParasiticsError, match="no net is common"):
         labelled("foo bar 1\nbar 0 2")
+
+
+SCHEMATIC = """* two inverters in a row; `b` is the net between them
+.subckt inv a y vdd gnd
+mp y a vdd vdd pmos w=0.4u l=0.05u
+mn y a gnd gnd nmos w=0.2u l=0.05u
+.ends
+.subckt pair a c vdd gnd
+x1 a b vdd gnd inv
+x2 b c vdd gnd inv
+.ends
+"""
+
+LAYOUT = """* extracted netlist whose nets are numbers, devices in another order
+.subckt pair 1 2 3 4
+m0 2 5 3 3 pmos w=1u l=0.1u
+m1 2 5 4 4 nmos w=1u l=0.1u
+m2 5 1 3 3 pmos w=1u l=0.1u
+m3 5 1 4 4 nmos w=1u l=0.1u
+c0 5 4 1f
+c1 5 2 3f
+c2 1 2 0.5f
+.ends
+"""
+
+
+def test_numbered_nets_are_told_by_the_devices_of_the_extraction(tmp_path: Path):
+    schematic, extracted = tmp_path / "pair.sp", tmp_path / "layout.sp"
+    schematic.write_text(SCHEMATIC)
+    extracted.write_text(LAYOUT)
+    design = load_design(DesignFiles(name="pair", schematic=schematic, extracted=extracted), top="pair")
+    assert design.labels is not None
+    assert loads_ff(design.graph, design.labels) == pytest.approx({"a": 0, "b": 1, "c": 0})
+    assert couplings_ff(design.graph, design.labels) == pytest.approx({("b", "c"): 3, ("a", "c"): 0.5})
+    assert ("by topology", 4) in design.labels.report.matched_by
+
+
+def test_a_map_names_nets_that_nothing_else_tells(tmp_path: Path):
+    schematic, extracted, names = tmp_path / "pair.sp", tmp_path / "layout.sp", tmp_path / "names"
+    schematic.write_text(SCHEMATIC)
+    extracted.write_text("* C only\n.subckt pair\nc1 n7 vdd 2f\nc2 n7 c 1f\n.ends\n")
+    names.write_text("n7 b\n")
+    files = DesignFiles(name="pair", schematic=schematic, extracted=extracted, name_map=names)
+    design = load_design(files, top="pair")
+    assert design.labels is not None
+    assert loads_ff(design.graph, design.labels) == pytest.approx({"b": 2, "c": 0})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Callable
@@ -9,15 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from circuitgcl.errors import ConfigError, DataError, ParasiticsError
+from circuitgcl.errors import CircuitGCLError, ConfigError, DataError, ParasiticsError
 from circuitgcl.evaluation import compare
 from circuitgcl.evaluation.comparing import refit_scale
-from circuitgcl.parasitics import read_name_map
+from circuitgcl.parasitics import read_name_map, read_parasitics, write_dspf, write_spef
 
 Write = Callable[[str, str], Path]
+DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+MACRO = DATA / "openram" / "fpdk45_2x16.pex.sp.gz"
 
 SPEF = """*SPEF "IEEE 1481-1998"
 *DESIGN "d"
@@ -189,6 +192,59 @@ def test_swapping_the_files_inverts_the_figures(write: Write):
         assert block["mae_decades"] == other[name]["mae_decades"]
         assert block["bias_decades"] == pytest.approx(-other[name]["bias_decades"])
         assert block["scale"] * other[name]["scale"] == pytest.approx(1.0, abs=1e-3)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+ROW = st.dictionaries(
+    st.sampled_from(
+        ["net", "net_a", "net_b", "cap_farad", "cap_ground_farad", "cap_coupling_farad", "probability"]
+    ),
+    JSON,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    tree=JSON
+    | st.fixed_dictionaries({"nets": st.lists(ROW, max_size=3), "couplings": st.lists(ROW, max_size=3)})
+)
+def test_any_json_is_an_estimate_or_refused(tree: object, tmp_path: Path):
+    good, path = tmp_path / "a.sp", tmp_path / "x.json"
+    good.write_text(spice("a 0 1"))
+    path.write_text(json.dumps(tree))
+    with contextlib.suppress(CircuitGCLError):
+        compare(good, path)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(nets=st.binary(max_size=60), tail=st.binary(max_size=20))
+def test_any_table_is_an_estimate_or_refused(nets: bytes, tail: bytes, tmp_path: Path):
+    good = tmp_path / "a.sp"
+    good.write_text(spice("a 0 1"))
+    (tmp_path / "x.nets.csv").write_bytes(b"net,cap_ground_farad,cap_coupling_farad\n" + nets)
+    (tmp_path / "x.couplings.csv").write_bytes(b"net_a,net_b,cap_farad\n" + tail)
+    with contextlib.suppress(CircuitGCLError):
+        compare(good, tmp_path / "x.csv")
+
+
+@pytest.mark.skipif(not MACRO.exists(), reason="labelled SRAM data not present")
+def test_a_macro_and_its_spef_and_dspf_are_the_same(tmp_path: Path):
+    found = read_parasitics(MACRO)
+    spef, dspf = tmp_path / "m.spef", tmp_path / "m.spf"
+    write_spef(found, spef)
+    write_dspf(found, dspf)
+    for one, other in ((MACRO, spef), (spef, dspf), (dspf, MACRO)):
+        comparison = compare(one, other)
+        assert len(comparison.nets) == len(found.nets) - len({"vdd", "gnd"} & set(found.nets))
+        for block in comparison.scores().values():
+            assert block["n"] > 400
+            assert block["mae_decades"] == 0.0
+        assert comparison.only_a_farad == comparison.only_b_farad == 0.0
+        assert comparison.to_dict()["only_a"]["pairs"] == 0
 
 
 BAD_ESTIMATES = [

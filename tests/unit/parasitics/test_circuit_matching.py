@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,12 @@ from circuitgcl.parasitics import (
     match_nets,
     read_magic_ext,
     read_name_map,
+    read_parasitics,
+    to_net_level,
 )
 from circuitgcl.parasitics.device_pins import device_pins, match_devices
+
+DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 
 SCHEMATIC = """* a nand and an inverter
 .subckt nand2 a b y vdd gnd
@@ -291,3 +296,40 @@ def test_pins_of_many_forms():
     assert pins.models == ("", "", "", "m")
     rows = [(pins.names[d], int(role)) for d, role in zip(pins.pin_device, pins.pin_role, strict=True)]
     assert rows == [("x1/m1", 0), ("x1/m1", 1), ("q1", 7), ("q1", 8), ("r1", 100), ("m@3,-4", 1)]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="labelled data not present")
+@pytest.mark.parametrize("cell", ["a2111oi_2", "dfxtp_1", "mux2_1", "fa_2", "nor4bb_4"])
+def test_cells_whose_nets_have_lost_their_names(cell: str):
+    """Only the devices of the Magic extraction remain; what is not symmetric must come back by itself."""
+    stem = DATA / "sky130_fd_sc_hd" / f"sky130_fd_sc_hd__{cell}"
+    if not stem.with_suffix(".ext").exists():
+        pytest.skip("this cell is not there")
+    circuit = flatten(read_netlist(stem.with_suffix(".spice")))
+    named = read_magic_ext(stem.with_suffix(".ext"))
+    lost = tuple(f"zz{i}" for i in range(len(named.nets)))
+    found = replace(named, nodes=lost, nets=lost)
+    match, meant = match_circuit(found, circuit), match_circuit(named, circuit)
+    assert match.report.devices_matched == 1.0
+    assert match.report.capacitance_matched == 1.0
+    symmetric = set(match.report.symmetric)
+    for drawn, told in zip(match.node_to_net.tolist(), meant.node_to_net.tolist(), strict=True):
+        assert drawn == told or circuit.net_names([drawn])[0] in symmetric
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="labelled data not present")
+@pytest.mark.parametrize("macro", ["fpdk45_2x16", "scn4m_2x16"])
+def test_macro_whose_nets_have_lost_their_names(macro: str):
+    """Pins still tell devices, so that all nets with devices are found again."""
+    circuit = flatten(read_netlist(DATA / "openram" / f"{macro}.sp.gz"))
+    named = to_net_level(read_parasitics(DATA / "openram" / f"{macro}.pin.pex.sp.gz"))
+    lost = tuple(f"zz{i}" for i in range(len(named.nets)))
+    match, meant = (
+        match_circuit(replace(named, nodes=lost, nets=lost), circuit),
+        match_circuit(named, circuit),
+    )
+    has_pins = np.diff(named.pin_offset) > 0
+    np.testing.assert_array_equal(match.node_to_net[has_pins], meant.node_to_net[has_pins])
+    assert match.report.devices_matched == 1.0
+    assert match.report.contradictions == ()
+    assert match.report.nets_matched_count == has_pins.sum()
