@@ -34,7 +34,8 @@ def build(
     from circuitgcl.reporting.data_sets import print_built
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("building", total=len(read_manifest(manifest)))
 
         def finished(name: str, kept: bool) -> None:

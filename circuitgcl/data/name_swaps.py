@@ -31,7 +31,7 @@ FOLDS = 3
 MIN_NETS = 40  # a technology with fewer labelled nets teaches too little
 MIN_GROUP = 3  # rows of one content in training, from which on their median is believed
 MAX_TRAINING_ROWS = 60_000
-MIN_ALIKE = 5  # nets of one content, from which on they tell what is usual among them
+MIN_ALIKE = 5  # nets of one part, from which on they tell what is usual among them
 MIN_EXCESS = 0.04  # of a row's distance over the usual one, before it is odd
 NOISE_FACTOR = 5.0  # odd rows exceed the usual distance by this many typical deviations
 MIN_IMPROVEMENT = 0.7  # share of the excess that vanishes with the rows swapped
@@ -55,6 +55,7 @@ class LabelRows:
     load_root_ff: FloatArray  # [N]
     net_features: NDArray[np.float32]  # [N, G]
     net_content: NDArray[np.uint64]  # [N]
+    net_part: NDArray[np.uint64]  # [N] equal where nets play the same part, whatever the sizes and numbers
 
     @classmethod
     def of(cls, design: Design) -> LabelRows:
@@ -78,9 +79,10 @@ class LabelRows:
         kept = labelled[pair].all(axis=1)
         ends = np.sort(graph.net_features[pair], axis=1)
         features = np.concatenate([features, ends[:, 0], ends[:, 1]], axis=1)
-        net_content = np.zeros(nets, np.uint64)
+        net_content, net_part = np.zeros((2, nets), np.uint64)
         rows = terminal_rows(graph.circuit, graph.terminals)
         np.add.at(net_content, graph.circuit.terminal_net, graph.terminals.key_exact[rows])
+        np.add.at(net_part, graph.circuit.terminal_net, graph.terminals.key_structural[rows])
         return cls(
             name=design.files.name,
             labelled=labelled,
@@ -92,6 +94,7 @@ class LabelRows:
             load_root_ff=np.sqrt(np.maximum(np.nan_to_num(labels.load_farad), 0) / FEMTO),
             net_features=graph.net_features,
             net_content=net_content,
+            net_part=net_part,
         )
 
 
@@ -139,20 +142,20 @@ def _usual_distances(
 ) -> tuple[list[FloatArray], list[FloatArray]]:
     """How far rows of nets like each net usually are from their predictions, and how much that varies.
 
-    Nets like a net are those of the same content, wherever they are; all nets where there are too few.
+    Nets like a net are those that play its part, wherever they are; all nets where there are too few.
     """
     labelled = np.concatenate([d.labelled for d in designs])
     distance = np.concatenate([r.distance for r in rows])
-    content = np.unique(np.concatenate([d.net_content for d in designs]), return_inverse=True)[1].ravel()
+    part = np.unique(np.concatenate([d.net_part for d in designs]), return_inverse=True)[1].ravel()
     every = np.flatnonzero(labelled)
     usual = np.full(len(labelled), np.median(distance[every]))
     noise = np.full(len(labelled), 1.4826 * np.median(np.abs(distance[every] - usual[every])))
-    group = _Table(features=np.zeros((0, 0), np.float32), content=content.astype(np.int64), target=distance)
+    group = _Table(features=np.zeros((0, 0), np.float32), content=part.astype(np.int64), target=distance)
     medians, counts = group.medians(every)
-    alike = (counts >= MIN_ALIKE)[content]
-    usual[alike] = medians[content[alike]]
+    alike = (counts >= MIN_ALIKE)[part]
+    usual[alike] = medians[part[alike]]
     spread = _Table(features=group.features, content=group.content, target=np.abs(distance - usual))
-    noise[alike] = 1.4826 * spread.medians(every)[0][content[alike]]
+    noise[alike] = 1.4826 * spread.medians(every)[0][part[alike]]
     cuts = np.cumsum([len(d.labelled) for d in designs])[:-1]
     return np.split(usual, cuts), np.split(noise, cuts)
 

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 from torch_geometric.data import storage as storages
+from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
 from torch_geometric.data.feature_store import AttrView, TensorAttr
 from torch_geometric.data.graph_store import EdgeAttr, EdgeLayout
-from torch_geometric.data.hetero_data import DataEdgeAttr, DataTensorAttr
 
 from circuitgcl.data.dataset import TARGET_RELATIONS, Ground
 from circuitgcl.errors import DataError, SourceLocation
@@ -105,11 +105,11 @@ def _restricted(path: Path) -> HeteroData:
 def _reason(error: Exception) -> str:
     """What is wrong with a file, without the library's advice to trust it."""
     text = " ".join(str(error).split())
-    for mark in ("WeightsUnpickler error:", "Unsupported"):
-        if mark in text:
-            text = text[text.index(mark) :].removeprefix("WeightsUnpickler error:").strip()
-            break
-    return text.split(" Please ")[0].split(" Check the documentation")[0] or type(error).__name__
+    for lead in ("trusted source.", "WeightsUnpickler error:"):
+        text = text.rpartition(lead)[2].strip()
+    for advice in (" Please ", " Check the documentation"):
+        text = text.partition(advice)[0]
+    return text or type(error).__name__
 
 
 def _rail_numbers(path: Path, rails: Sequence[int] | None, nets: int) -> Tensor:

@@ -91,7 +91,7 @@ def _unit_slip(facts: DesignFacts, others: Sequence[DesignFacts]) -> Iterator[Fi
     low, high = PLAUSIBLE_DECADES
     is_plausible = low <= facts.pin_decades <= high
     known = [other.pin_decades for other in others if other.nets >= MIN_NETS]
-    usual = float(np.median(known)) if known else np.nan
+    usual = _nearest_median(known, facts.pin_decades)
     limit = SLIP_DECADES if facts.nets >= MIN_NETS else SLIP_DECADES_FEW_NETS
     if known and low <= usual <= high:
         off = facts.pin_decades - usual
@@ -112,6 +112,18 @@ def _unit_slip(facts: DesignFacts, others: Sequence[DesignFacts]) -> Iterator[Fi
         f"about 10^{thousands} too {direction}; check the unit of the extraction",
         location=facts.place,
     )
+
+
+def _nearest_median(values: Sequence[float], own: float) -> float:
+    """Median; of an even number the one of the two middle values that is nearer to `own`, NaN of none.
+
+    So nobody is off because of one other that is.
+    """
+    if not values:
+        return np.nan
+    ordered = sorted(values)
+    middle = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return min(middle, key=lambda value: abs(value - own))
 
 
 def _per_pin(decades: float) -> str:
