@@ -1,4 +1,4 @@
-"""Ceilings of R²: unbiased where class means on their own data are not, and they know what structure knows."""
+"""Ceilings of R²: unbiased where class means on their own data are not, and as high as structure knows."""
 
 from __future__ import annotations
 
