@@ -14,7 +14,6 @@ no model, so names decide: extractors call sub-nodes after their net, each in it
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from circuitgcl.parasitics.records import (
     SkippedCards,
     sum_capacitors,
 )
+from circuitgcl.parasitics.subnode_names import NAMINGS, Naming
 
 MOS_TERMINALS, BIPOLAR_TERMINALS = "DGSB", "CBES"  # in the order of a card
 BETWEEN_NETS = "R between nets, taken for a device"
@@ -39,16 +39,6 @@ PORTS_JOINED = "net with several ports, joined by R"
 
 _SAMPLE = 10_000  # resistors looked at to find the way of naming
 _SURE = 0.9  # share of them whose ends it must put on one net
-_CALIBRE = re.compile(
-    r"(?P<path>(?:.*/)?)(?:N_(?P<net>.+)_c_\d+_[np]|x_?pm_[^%/]+?\\?%(?P<inner>.+)/[^/]+)", re.I
-)
-_CONVENTIONS = (
-    _CALIBRE,  # N_net_c_3_n; inside the subcircuit of a net, any name
-    re.compile(r"(?P<net>.+):\d+"),
-    re.compile(r"(?P<net>.+)#\d+"),
-    re.compile(r"(?P<net>.+)\.[nt]\d+"),
-    re.compile(r"(?P<base>.+)[._]\d+"),  # only where there is a node `base`, since nets have such names, too
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,16 +134,16 @@ class ResistiveNetwork:
         devices = self._devices_at_nodes()
         known = frozenset(self.names)
 
-        def net_of(node: int, convention: re.Pattern[str]) -> str:
+        def net_of(node: int, naming: Naming) -> str:
             name = self.names[node]
-            return "" if name in self.ports else _net_by_name(name, convention, devices.get(node, ()), known)
+            return "" if name in self.ports else naming(name, devices.get(node, ()), known)
 
         best, most = None, 0
-        for convention in _CONVENTIONS:
-            net = {i: net_of(i, convention) or self.names[i] for i in sample}
+        for naming in NAMINGS:
+            net = {i: net_of(i, naming) or self.names[i] for i in sample}
             agreeing = sum(net[i] == net[j] for i, j in zip(a, b, strict=True) if i != j)
             if agreeing > most and agreeing >= _SURE * len(a):
-                best, most = convention, agreeing
+                best, most = naming, agreeing
         if best is None:
             return None
         placed = [net_of(i, best) for i in range(len(self.names))]
@@ -186,26 +176,6 @@ class ResistiveNetwork:
 def pin_name(device: str, terminals: str, position: int) -> str:
     """Name of a device pin; where its terminals have no letters, they are counted from 1."""
     return f"{device}:{terminals[position] if position < len(terminals) else position + 1}"
-
-
-def _net_by_name(
-    name: str, convention: re.Pattern[str], devices: Sequence[str], known: frozenset[str]
-) -> str:
-    """Net that a node is called after, or an empty text."""
-    match = convention.fullmatch(name)
-    if match is not None:
-        found = match.groupdict()
-        if "base" in found:
-            return found["base"] if found["base"] in known else ""
-        return f"{found.get('path') or ''}{found['net'] or found['inner']}"
-    if convention is _CALIBRE and name[:2] in {"N_", "n_"}:  # `N_net_device_pin`
-        folded = name.casefold()
-        for device in devices:
-            for spelled in (device, device[1:]):  # the letter of the card may stand before the name
-                cut = folded.rfind(f"_{spelled.casefold()}_")
-                if cut > 1:
-                    return name[2:cut]
-    return ""
 
 
 def _by_name(
