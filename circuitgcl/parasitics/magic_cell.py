@@ -176,7 +176,7 @@ class _CellReader:
             b"device": (8, 10_000, self._device),
             b"fet": (9, 10_000, self._fet),
         }
-        self._continued = b""  # lines ended by a backslash so far
+        self._continued: list[bytes] = []  # lines ended by a backslash so far
         self._continued_from = 0
         self._unknown: tuple[bytes, int] = (b"", 0)  # last word that is no keyword
         self._any_statement = False
@@ -204,12 +204,13 @@ class _CellReader:
         return number + len(lines)
 
     def _take(self, line: bytes, number: int) -> None:
-        if self._continued:
-            line, number = self._continued + line, self._continued_from
         if line.endswith(b"\\"):
-            self._continued, self._continued_from = line[:-1], number
+            self._continued_from = self._continued_from if self._continued else number
+            self._continued.append(line[:-1])
             return
-        self._continued = b""
+        if self._continued:
+            line, number = b"".join([*self._continued, line]), self._continued_from
+            self._continued = []
         self._statement(line.strip(), number)
 
     def finish(self, last_line: int) -> MagicCell:

@@ -78,13 +78,15 @@ def _read_flat(path: str | Path) -> Parasitics:
     reader = _SpiceReader(path)
     for block in read_blocks(path):
         reader.take(block)
-        if reader.lacks_pins:  # devices stood before the first resistor: read again, knowing that pins matter
+        if reader.lacks_pins:
             break
     else:
-        return reader.finish()
-    reader = _SpiceReader(path, with_pins=True)
-    for block in read_blocks(path):
-        reader.take(block)
+        reader.close()
+    if reader.lacks_pins:  # devices stood before the first resistor: read again, knowing that pins matter
+        reader = _SpiceReader(path, with_pins=True)
+        for block in read_blocks(path):
+            reader.take(block)
+        reader.close()
     return reader.finish()
 
 
@@ -126,9 +128,12 @@ class _SpiceReader:
             value[i] = self._card_value(fields, int(rows[i]))
         self._store(rows, ends, value, resistor)
 
-    def finish(self) -> Parasitics:
+    def close(self) -> None:
+        """Handle the statement at the end of the file."""
         self._flush()
         self._store(np.empty(0, np.int64), [], np.empty(0), np.empty(0, dtype=bool))
+
+    def finish(self) -> Parasitics:
         if self._scopes.open_name:
             raise self._error(
                 self._scopes.open_line,

@@ -161,6 +161,13 @@ def test_networks_without_telling_names(tmp_path: Path) -> None:
     }
 
 
+def test_a_resistor_at_the_end_makes_pins_matter(tmp_path: Path) -> None:
+    for end in ("R1 a a:1 5\n", "R1 a\n+ a:1 5", "R1 a a:1 5 $ last"):
+        found = read(tmp_path, "C1 a 0 1f\nM1 a:1 a:1 a:1 b n\n" + end)
+        assert found.pin_names == ("M1:D", "M1:G", "M1:S", "M1:B")
+        assert found.nets == ("a", "b")
+
+
 def test_capacitance_is_conserved(tmp_path: Path) -> None:
     draw = np.random.default_rng(5)
     text, ground = "", 0.0
