@@ -27,6 +27,7 @@ from circuitgcl.schema import NodeType
 
 if TYPE_CHECKING:
     import networkx
+    from matplotlib.axes import Axes
     from torch_geometric.data import HeteroData
 
 
@@ -87,27 +88,42 @@ class CircuitGraph:
         data[NodeType.PIN, "tied", NodeType.RAIL].edge_index = _edges(pin[on_rail], tied)
         return data
 
-    def to_networkx(self) -> networkx.Graph:
-        """Bipartite graph of nets and devices under their flat names; pin roles are edge attributes."""
-        import networkx
+    def to_networkx(self) -> networkx.MultiGraph:
+        """Bipartite graph of nets and devices by flat names (`circuitgcl.graph.networkx_view`)."""
+        from circuitgcl.graph.networkx_view import to_networkx
 
-        from circuitgcl.graph.pins import pin_role_codes
-        from circuitgcl.schema import DeviceType, PinRole
+        return to_networkx(self)
 
-        circuit = self.circuit
-        nets, devices = circuit.net_names(), circuit.device_names()
-        kinds = circuit.table.device_type[circuit.device_card].tolist()
-        graph = networkx.MultiGraph(name=circuit.name)
-        for name, rail in zip(nets, self.rails.tolist(), strict=True):
-            graph.add_node(("net", name), kind="rail" if rail else "net")
-        for name, kind in zip(devices, kinds, strict=True):
-            graph.add_node(("device", name), kind="device", device_type=DeviceType(kind).name)
-        roles = pin_role_codes(circuit).tolist()
-        for device, net, role in zip(
-            circuit.pin_device.tolist(), circuit.pin_net.tolist(), roles, strict=True
-        ):
-            graph.add_edge(("device", devices[device]), ("net", nets[net]), role=PinRole(role).name)
-        return graph
+    @staticmethod
+    def from_networkx(view: networkx.Graph) -> CircuitGraph:
+        """The flat circuit graph of such a view.
+
+        Raises:
+            DataError: the view is none of a circuit.
+        """
+        from circuitgcl.graph.networkx_view import from_networkx
+
+        return from_networkx(view)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw a small circuit with matplotlib.
+
+        Raises:
+            DataError: it is not small, or matplotlib is not installed.
+        """
+        from circuitgcl.graph.plotting import plot_circuit
+
+        return plot_circuit(self, axes)
+
+    def validate(self) -> None:
+        """Check the arrays against each other.
+
+        Raises:
+            DataError: they do not fit.
+        """
+        from circuitgcl.graph.validation import validate
+
+        validate(self)
 
 
 def _edges(source: NDArray[np.integer], target: NDArray[np.integer]) -> object:
@@ -126,7 +142,15 @@ def build_graph(circuit: FlatCircuit, *, rails: Sequence[str] = ()) -> CircuitGr
     Raises:
         NetlistError: no signal net is left.
     """
-    rail_kinds = recognise_rails(circuit, rails)
+    return graph_with_rails(circuit, recognise_rails(circuit, rails))
+
+
+def graph_with_rails(circuit: FlatCircuit, rail_kinds: NDArray[np.int8]) -> CircuitGraph:
+    """Build the graph of a flat circuit whose rails are known, [N] `RailKind`.
+
+    Raises:
+        NetlistError: no signal net is left.
+    """
     if (rail_kinds != 0).all():
         raise NetlistError(
             f"all {circuit.net_count} nets of {circuit.name} are supply rails; there is no signal net to "
