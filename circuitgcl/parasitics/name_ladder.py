@@ -32,8 +32,9 @@ _TO_SLASH = str.maketrans(_SEPARATORS, "/" * len(_SEPARATORS))
 _LEADING_SLASH = re.compile(r"\n/+(?=[^/\n])")
 _FIRST_X = re.compile(r"\nx+(?=[^/\n]+/)")  # several, since the instance's own name may begin with X
 _LATER_X = re.compile(r"/x+(?=[^/\n]+/)")
-_BUS_OPEN = re.compile(r"[\[<({](?=\d+[\])>}])")
-_BUS_CLOSE = re.compile(r"(?<=\d)[\])>}]")
+_TO_SQUARE = str.maketrans("<({>)}", "[[[]]]")
+_BUS_OPEN = re.compile(r"\[(?=\d+\])")
+_BUS_CLOSE = re.compile(r"\](?<=\d\])")
 _GLOBAL_MARK = re.compile(r"!+\n")
 _ANONYMOUS_MARK = re.compile(r"#+\n")
 _HEAD = re.compile(rf"\n([^{_SEPARATORS}\n]+)[{_SEPARATORS}]")
@@ -76,9 +77,9 @@ NORMALISATIONS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("up to escapes", lambda text: text.replace("\\", "")),
     ("up to separators", lambda text: _LEADING_SLASH.sub("\n", text.translate(_TO_SLASH))),
     ("up to leading X", lambda text: _LATER_X.sub("/", _FIRST_X.sub("\n", text))),
-    ("up to bus notation", lambda text: _BUS_CLOSE.sub("", _BUS_OPEN.sub("_", text))),
-    ("up to global mark", lambda text: _GLOBAL_MARK.sub("\n", text)),
-    ("up to anonymous mark", lambda text: _ANONYMOUS_MARK.sub("\n", text)),
+    ("up to bus notation", lambda text: _BUS_CLOSE.sub("", _BUS_OPEN.sub("_", text.translate(_TO_SQUARE)))),
+    ("up to global mark", lambda text: _GLOBAL_MARK.sub("\n", text) if "!" in text else text),
+    ("up to anonymous mark", lambda text: _ANONYMOUS_MARK.sub("\n", text) if "#" in text else text),
     ("up to underscores", lambda text: text.replace("/", "_")),
 )
 """Label and normalisation of every rung after the first."""
