@@ -130,7 +130,10 @@ def _draw_pins(axes: Axes, graph: CircuitGraph, device_at: Any, net_at: Any) -> 
             continue
         at = device_at[np.unique(circuit.pin_device[chosen])]
         beside = offset_copy(
-            axes.transData, axes.figure, y=10 if kind == RailKind.SUPPLY else -10, units="points"
+            axes.transData,
+            axes.get_figure(root=True),
+            y=10 if kind == RailKind.SUPPLY else -10,
+            units="points",
         )
         style: dict[str, Any] = {
             "marker": marker,
