@@ -23,7 +23,7 @@ ZERO_LOAD_SHARE = 0.5  # of the wired nets
 ROUNDING_FARAD = 1e-22  # what is left where an extractor subtracts equal sums
 MIN_MATCHED = 0.95  # share of the extracted capacitance
 EXAMPLES = 3
-_SHORTED = "C with both ends on one node"  # how readers call it
+_SHORTED, _COUNTED_TWICE = "C with both ends on one node", "counted twice"  # how readers call it
 
 
 def check_design(design: Design, parasitics: Parasitics | None) -> Iterator[Finding]:
@@ -177,6 +177,13 @@ def _noted(design: Design, parasitics: Parasitics) -> Iterator[Finding]:
                 FindingKind.DOUBLE_COUNTING,
                 f"all {note.count} couplings are there between nodes and again from both nodes to ground; "
                 "take out one of the two",
+                line=note.first_line,
+            )
+        elif _COUNTED_TWICE in note.kind:
+            yield _finding(
+                design,
+                FindingKind.DOUBLE_COUNTING,
+                f"{note.count} capacitors: {note.kind}",
                 line=note.first_line,
             )
 

@@ -20,7 +20,13 @@ from circuitgcl.data.name_swaps import MIN_NETS, LabelRows, Suspect, find_suspec
 from circuitgcl.data.set_checks import DesignFacts, check_together
 from circuitgcl.data.storage import StoredFiles
 from circuitgcl.errors import InputError, SourceLocation
-from circuitgcl.parasitics import Parasitics, match_nets, read_parasitics, to_net_level
+from circuitgcl.parasitics import (
+    Parasitics,
+    match_circuit,
+    read_name_map,
+    read_parasitics,
+    to_net_level,
+)
 
 _ORDER = {kind: place for place, kind in enumerate(FindingKind)}
 
@@ -170,7 +176,8 @@ def _lines(files: DesignFiles, design: Design, nets: set[str]) -> dict[str, int]
     if parasitics is None or files.extracted is None:
         return {}
     extracted = to_net_level(parasitics)
-    match = match_nets(extracted, design.graph.circuit.net_names())
+    name_map = None if files.name_map is None else read_name_map(files.name_map)
+    match = match_circuit(extracted, design.graph.circuit, name_map=name_map)
     numbers = {match.nets[net]: node for node, net in enumerate(match.node_to_net.tolist()) if net >= 0}
     spelled = {net: extracted.nodes[numbers[net]] for net in nets if net in numbers}
     lines = first_lines(files.extracted, spelled.values())
