@@ -16,7 +16,10 @@ SPECTRE_WORDS = frozenset({b"simulator", b"subckt", b"inline", b"include", b"ahd
 SPECTRE_PRIMITIVES = frozenset({b"capacitor", b"resistor"})
 _DEFINITION = re.compile(rb"(?mi)^[ \t]*\.(?:subckt|macro)[ \t]+(\S+)")
 _INSTANCE = re.compile(rb"(?mi)^[ \t]*x[^\n]*")
-_STRUCTURE = re.compile(rb"(?mi)^[ \t]*(?:simulator|(?:inline[ \t]+)?subckt|include)[ \t]")
+_STRUCTURE = re.compile(
+    rb"(?mi)^[ \t]*(?:(?:simulator|(?:inline[ \t]+)?subckt|include)[ \t]"
+    rb"|[a-z]\S*[ \t]+(?:\(|\S+[ \t]+\S+[ \t]+(?:capacitor|resistor)[ \t]))"
+)
 
 
 PART_NAME = re.compile(r"\.(?:pex|pxi)\b", re.I)  # of what a Calibre netlist includes
