@@ -241,7 +241,8 @@ def _only(own: pd.Series, other: pd.Series, least: float) -> dict[str, Any]:
 
 def _worst(table: pd.DataFrame, a: str, b: str, most: int) -> pd.DataFrame:
     difference = (table[b] - table[a]).rename("difference")
-    order = difference.abs().sort_values(ascending=False, kind="stable").index[:most]
+    differs = difference[difference != 0].abs()
+    order = differs.sort_values(ascending=False, kind="stable").index[:most]
     return table.loc[order].assign(difference=difference[order])
 
 

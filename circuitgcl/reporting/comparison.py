@@ -42,7 +42,8 @@ def print_comparison(console: Console, comparison: Comparison, *, worst: int = 1
     console.print(_shift_table(scores))
     threshold = format_capacitance(comparison.min_cap_farad)
     console.print(
-        f"of what both list and one finds above {threshold}; bias: mean error; factor: from the median\n",
+        f"of what both list and one finds above {threshold}; bias: mean error;\n"
+        "factor on B: what brings it onto A, from the median\n",
         style="dim",
         highlight=False,
     )
@@ -75,7 +76,7 @@ def _score_table(scores: Mapping[str, Mapping[str, Any]]) -> Table:
 def _shift_table(scores: Mapping[str, Mapping[str, Any]]) -> Table:
     table = _titled("Offset of B, with 95 % intervals")
     table.add_column("", no_wrap=True, min_width=_LABEL_WIDTH)
-    for name in ("bias [decades]", "factor on B that brings it onto A"):
+    for name in ("bias [decades]", "factor on B"):
         table.add_column(name, justify="right", no_wrap=True)
     for key, label in _ROWS.items():
         found = scores[key]

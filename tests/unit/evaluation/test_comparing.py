@@ -244,6 +244,7 @@ def test_a_macro_and_its_spef_and_dspf_are_the_same(tmp_path: Path):
             assert block["n"] > 400
             assert block["mae_decades"] == 0.0
         assert comparison.only_a_farad == comparison.only_b_farad == 0.0
+        assert (comparison.worst_couplings()["difference"].abs() < 1e-24).all()
         assert comparison.to_dict()["only_a"]["pairs"] == 0
 
 
