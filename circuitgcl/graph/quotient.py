@@ -88,8 +88,23 @@ class QuotientGraph:
         found: NDArray[np.int64] = self.pin.row_class[first[circuit.pin_device] + circuit.pin_position]
         return found
 
+    def members(self) -> dict[NodeType, NDArray[np.int64]]:
+        """Number of flat nets, devices and pins in every class."""
+        rows, instance_row = self.colours.rows, self.colours.instance_row
+        instances = np.bincount(instance_row[instance_row >= 0], minlength=len(rows.instance))
+        times = {
+            NodeType.NET: np.ones(len(self.net_class), np.int64),
+            NodeType.DEVICE: np.repeat(instances, np.diff(rows.device_offset)),
+            NodeType.PIN: np.repeat(instances, np.diff(rows.pin_offset)),
+        }
+        parts = {NodeType.NET: self.net, NodeType.DEVICE: self.device, NodeType.PIN: self.pin}
+        return {
+            name: np.bincount(part.row_class, weights=times[name], minlength=part.count).astype(np.int64)
+            for name, part in parts.items()
+        }
+
     def to_hetero(self) -> HeteroData:
-        """PyTorch Geometric view; every relation in both directions, with its `multiplicity`."""
+        """PyTorch Geometric view: nodes with `members`, relations both ways with `multiplicity`."""
         import torch
         from torch_geometric.data import HeteroData
 
@@ -97,6 +112,8 @@ class QuotientGraph:
         data[NodeType.NET].x = torch.from_numpy(self.net_features)
         data[NodeType.DEVICE].x = torch.from_numpy(self.device_features)
         data[NodeType.PIN].x = torch.from_numpy(self.pin_features)
+        for kind, members in self.members().items():
+            data[kind].members = torch.from_numpy(members)
         for name, edges in self.edges.items():
             data[name].edge_index = torch.from_numpy(np.stack([edges.source, edges.target]))
             data[name].multiplicity = torch.from_numpy(edges.multiplicity.astype(np.float32))

@@ -126,9 +126,15 @@ def both_directions(data: HeteroData) -> dict[EdgeType, Tensor]:
 
 def neighbour_shares(data: HeteroData, relation: EdgeType, edges: Tensor) -> Tensor:
     """Share of every edge among those that end at its target, [E, 1]."""
-    target = edges[1]
-    stored = relation in data.edge_types and "multiplicity" in data[relation]
-    count = data[relation].multiplicity if stored else torch.ones(len(target), device=target.device)
+    target, count = edges[1], multiplicities(data, relation, edges)
     total = torch.zeros(int(data[relation[2]].num_nodes), device=target.device).index_add(0, target, count)
     share: Tensor = (count / total[target]).unsqueeze(1)
     return share
+
+
+def multiplicities(data: HeteroData, relation: EdgeType, edges: Tensor) -> Tensor:
+    """How often every edge counts, [E]: once but in a quotient graph."""
+    if relation in data.edge_types and "multiplicity" in data[relation]:
+        count: Tensor = data[relation].multiplicity
+        return count
+    return torch.ones(edges.shape[1], device=edges.device)

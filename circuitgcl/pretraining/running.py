@@ -12,6 +12,7 @@ from torch_geometric.data import HeteroData
 
 from circuitgcl.errors import DataError
 from circuitgcl.graph import CircuitGraph
+from circuitgcl.graph.quotient import quotient_graph, structural_colours
 from circuitgcl.models.checkpoint import EncoderCheckpoint, save_encoder
 from circuitgcl.pretraining.scattering import PretrainConfig, ScatteringModule
 from circuitgcl.runs import RunFolder
@@ -19,6 +20,16 @@ from circuitgcl.runs import RunFolder
 
 def _single(batch: list[HeteroData]) -> HeteroData:
     return batch[0]
+
+
+def _nodes(graph: CircuitGraph, config: PretrainConfig) -> HeteroData:
+    """What the encoders see of a circuit."""
+    if not config.quotient:
+        return graph.to_hetero()
+    rounds = config.encoder.layers + config.hops  # the topology constraint looks further than the encoder
+    circuit, rails, features = graph.circuit, graph.rails, graph.net_features
+    colours = structural_colours(circuit, rails, features, rounds)
+    return quotient_graph(circuit, rails, features, colours).to_hetero()
 
 
 def pretrain(
@@ -50,7 +61,7 @@ def pretrain(
     run = RunFolder(Path(folder), config)
     lightning.seed_everything(config.seed, verbose=False)
     module = ScatteringModule(config)
-    rows: Any = [graph.to_hetero() for graph in graphs]  # a list serves as a data set
+    rows: Any = [_nodes(graph, config) for graph in graphs]  # a list serves as a data set
     loader: DataLoader[HeteroData] = DataLoader(rows, shuffle=True, collate_fn=_single)
     trainer = run.trainer(max_epochs=config.max_epochs, accelerator=accelerator, progress=progress)
     run.fit(trainer, module, loader)

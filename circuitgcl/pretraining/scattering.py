@@ -20,9 +20,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch_geometric.data import HeteroData
+from torch_geometric.data.storage import NodeStorage
 
 from circuitgcl.losses import alignment_loss, centre_scattering_loss, decorrelation_loss, uniformity_loss
-from circuitgcl.models.encoder import FORWARD_RELATIONS, INPUT_WIDTHS, CircuitEncoder, EncoderConfig
+from circuitgcl.models.encoder import (
+    INPUT_WIDTHS,
+    CircuitEncoder,
+    EncoderConfig,
+    both_directions,
+    multiplicities,
+)
 from circuitgcl.pretraining.monitors import representation_figures
 
 log = logging.getLogger(__name__)
@@ -52,6 +59,9 @@ class PretrainConfig:
     uniformity_weight: float = 1.0
     decorrelation_weight: float = 0.1
     sample: int = 512  # nodes of each type per step: uniformity compares all pairs
+    quotient: bool = (
+        True  # encode structural classes, each as often as it has members; the same losses, sooner
+    )
 
 
 class ScatteringModule(lightning.LightningModule):
@@ -138,11 +148,15 @@ class ScatteringModule(lightning.LightningModule):
         self.figures = checkpoint["figures"]
 
     def _sampled(self, batch: HeteroData) -> Tensor:
-        """Rows of the stacked nodes to compare: up to `sample` of each type."""
+        """Rows of the stacked nodes to compare: up to `sample` of each type.
+
+        On a quotient graph the members of a class are drawn, not the classes: the losses see what they would
+        see on the full graph. Dropout masks are those of classes, alike for all members.
+        """
         rows, start = [], 0
         for name in INPUT_WIDTHS:
             count = batch[name].num_nodes
-            rows.append(start + torch.randperm(count, device=self.device)[: self.config.sample])
+            rows.append(start + _drawn(batch[name], self.config.sample, self.device))
             start += count
         return torch.cat(rows)
 
@@ -151,6 +165,15 @@ class ScatteringModule(lightning.LightningModule):
         m = self.config.momentum
         for target, online in zip(self.target.parameters(), self.online.parameters(), strict=True):
             target.mul_(m).add_(online, alpha=1 - m)
+
+
+def _drawn(nodes: NodeStorage, sample: int, device: torch.device) -> Tensor:
+    """Rows of up to `sample` flat nodes, none twice."""
+    if "members" not in nodes:
+        return torch.randperm(nodes.num_nodes, device=device)[:sample]
+    ends = nodes.members.cumsum(0)
+    chosen = torch.randperm(int(ends[-1]), device=device)[:sample]
+    return torch.searchsorted(ends, chosen, right=True)
 
 
 def _stacked(states: dict[str, Tensor]) -> Tensor:
@@ -171,14 +194,16 @@ def propagate(states: Tensor, data: HeteroData, hops: int) -> Tensor:
     for name in INPUT_WIDTHS:
         offset[name] = start
         start += int(data[name].num_nodes)
-    pairs = []
-    for source, relation, target in FORWARD_RELATIONS:
-        index = data[source, relation, target].edge_index
-        pairs.append(torch.stack([index[0] + offset[source], index[1] + offset[target]]))
-    edges = torch.cat(pairs, dim=1)
-    row, column = torch.cat([edges, edges.flip(0)], dim=1)
-    scale = (torch.bincount(column, minlength=len(states)) + 1).to(states.dtype).rsqrt().unsqueeze(1)
+    pairs, counts = [], []
+    for relation, index in both_directions(data).items():
+        pairs.append(torch.stack([index[0] + offset[relation[0]], index[1] + offset[relation[2]]]))
+        counts.append(multiplicities(data, relation, index))
+    row, column = torch.cat(pairs, dim=1)
+    count = torch.cat(counts).to(states.dtype)
+    degree = torch.ones(len(states), dtype=states.dtype, device=states.device).index_add(0, column, count)
+    scale = degree.rsqrt().unsqueeze(1)
     for _ in range(hops):
         scaled = states * scale
-        states = (scaled + torch.zeros_like(states).index_add(0, column, scaled[row])) * scale
+        heard = torch.zeros_like(states).index_add(0, column, scaled[row] * count.unsqueeze(1))
+        states = (scaled + heard) * scale
     return states
