@@ -164,7 +164,8 @@ class _DspfReader:
         pins = closed & (third == ord("I")) & (lines.fields == _PIN_FIELDS)
         resistors = lines.begin_with(b"Rr") & ~held
         devices = ~(lines.comment | lines.record | lines.continues | cards | resistors) & ~held
-        devices &= ~lines.begin_with(b".")
+        first = lines.buffer[lines.starts] | 0x20  # lower case
+        devices &= (first >= ord("a")) & (first <= ord("z"))
         # within a run of devices only the first one changes anything
         previous = np.concatenate([[-1], lines.owner[:-1]])
         again = devices & (previous >= 0) & devices[previous]

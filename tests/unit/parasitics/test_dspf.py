@@ -226,6 +226,7 @@ def test_sections_in_blocks_of_any_size(tmp_path: Path, monkeypatch: pytest.Monk
     ("old", "new", "where", "message"),
     [
         (".ENDS\n", "", 8, "no .ends; is the file cut off"),
+        ("+ w=1u\n", "M2 a b c d n\n?3 a b c d n\n", 30, "`?3 a b c d n` is no statement"),
         ("*|S (in:1 1 2)", "*|S (in:1 1", 12, "no closed parentheses"),
         ("0.0046PF", "0.0046XY", 9, "0.0046XY"),
         ("1.6f", "1.6fQ", 15, "1.6fQ"),
