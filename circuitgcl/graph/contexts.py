@@ -20,12 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.graph.fingerprints import Fingerprint
-from circuitgcl.graph.hashing import HashArray, hashed, row_hashes
+from circuitgcl.graph.hashing import hashed, row_hashes
 from circuitgcl.graph.indices import IndexedNames, IndexRelation
 from circuitgcl.graph.local_pairs import MAX_ALL_PAIRS, leaf_pairs, routing_pairs
 from circuitgcl.graph.segments import Index, offsets, positions
 from circuitgcl.graph.shared_parts import Memberships, shared_parts
 from circuitgcl.graph.stable_hashing import hash64_rows
+from circuitgcl.hashing import HashArray
 from circuitgcl.netlist.records import Definition, FlatCircuit, IntArray
 
 MAX_CELL_CHILDREN = 16  # bodies with more instances are blocks, not cells

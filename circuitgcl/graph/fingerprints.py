@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.hashing import HashArray
 from circuitgcl.graph.pins import known_roles
 from circuitgcl.graph.segments import Index, offsets, positions
 from circuitgcl.graph.stable_hashing import hash64, hash64_rows, hash64_segments
+from circuitgcl.hashing import HashArray
 from circuitgcl.netlist.records import Definition, DeviceTable, FlatCircuit
 
 REFINEMENT_ROUNDS = 6  # in bodies that keep their ties; others are refined until nothing changes

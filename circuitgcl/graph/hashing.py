@@ -8,19 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-HashArray = NDArray[np.uint64]
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-def mixed(values: HashArray) -> HashArray:
-    """Every bit of a value spread over all 64 (the finalizer of SplitMix64, Steele et al., OOPSLA 2014)."""
-    out = values + _GOLDEN
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        out ^= out >> np.uint64(shift)
-        out *= np.uint64(factor)
-    out ^= out >> np.uint64(31)
-    return out
+from circuitgcl.hashing import GOLDEN, HashArray, mixed
 
 
 def combined(first: HashArray, *others: HashArray) -> HashArray:
@@ -44,7 +32,7 @@ def hashed(numbers: NDArray[np.integer]) -> HashArray:
 
 def row_hashes(rows: NDArray[np.floating] | NDArray[np.integer]) -> HashArray:
     """Hash of every row of [R, F] numbers by their bits; minus zero counts as zero."""
-    out = np.full(len(rows), _GOLDEN, np.uint64)
+    out = np.full(len(rows), GOLDEN, np.uint64)
     for column in _words(rows).T:
         out ^= column
         out = mixed(out)

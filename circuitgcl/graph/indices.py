@@ -15,8 +15,9 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.hashing import HashArray, combined, hashed, segment_multisets
+from circuitgcl.graph.hashing import combined, hashed, segment_multisets
 from circuitgcl.graph.segments import Index, offsets, positions
+from circuitgcl.hashing import HashArray
 
 MAX_BUS_STEP = 3
 MAX_DIGITS = 9

@@ -20,9 +20,9 @@ from circuitgcl.graph.features import (
     net_features,
     role_features,
 )
-from circuitgcl.graph.hashing import HashArray
 from circuitgcl.graph.refinement import Colours, refine
 from circuitgcl.graph.segments import Index, offsets, positions
+from circuitgcl.hashing import HashArray
 from circuitgcl.netlist.records import FlatCircuit
 from circuitgcl.schema import NodeType
 

@@ -20,15 +20,14 @@ from numpy.typing import NDArray
 from circuitgcl.graph.device_bodies import Bodies
 from circuitgcl.graph.features import Float32Array
 from circuitgcl.graph.hashing import (
-    HashArray,
     combined,
     hashed,
-    mixed,
     multisets,
     row_hashes,
     segment_multisets,
 )
 from circuitgcl.graph.segments import Index, offsets, positions
+from circuitgcl.hashing import HashArray, mixed
 from circuitgcl.netlist.records import FlatCircuit, IntArray
 
 

@@ -12,8 +12,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.hashing import HashArray, combined, row_hashes, segment_multisets
+from circuitgcl.graph.hashing import combined, row_hashes, segment_multisets
 from circuitgcl.graph.segments import Index, offsets, positions
+from circuitgcl.hashing import HashArray
 
 _MASK = (1 << 64) - 1
 _INTEGER, _TEXT = b"i", b"s"

@@ -8,7 +8,7 @@ import circuitgcl
 
 PACKAGE = Path(circuitgcl.__file__).parent
 ORDER = [
-    *("errors", "units", "schema", "files", "config", "runs", "simulation"),
+    *("errors", "units", "hashing", "schema", "files", "config", "runs", "simulation"),
     *("netlist", "parasitics", "graph", "data", "losses", "models"),
     *("pretraining", "finetuning", "estimation", "evaluation", "reporting", "cli"),
 ]

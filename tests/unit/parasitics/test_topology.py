@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from circuitgcl.hashing import mixed
 from circuitgcl.netlist import FlatCircuit, flatten, read_netlist
 from circuitgcl.parasitics.device_graph import DeviceGraph, graph_of_circuit, models_of, shared_kinds
-from circuitgcl.parasitics.hashing import mixed, sums_by_key
+from circuitgcl.parasitics.hashing import sums_by_key
 from circuitgcl.parasitics.topology import Alignment, align
 
 ROOT = Path(__file__).resolve().parents[3]
