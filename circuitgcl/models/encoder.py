@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from circuitgcl.graph.features import DEVICE_FEATURES, NET_FEATURES, PIN_FEATURE
 from circuitgcl.schema import NodeType
 
 EdgeType = tuple[str, str, str]
+ROWS_AT_ONCE = 1 << 18  # messages or states worked on at once when nothing is learned
 
 INPUT_WIDTHS: dict[str, int] = {
     NodeType.NET.value: len(NET_FEATURES),
@@ -48,14 +50,27 @@ class MeanConvolution(SAGEConv):  # type: ignore[misc]
 
     def forward(self, x: tuple[Tensor, Tensor], edge_index: Tensor, share: Tensor) -> Tensor:
         """[targets, H] from states of sources and targets, edges [2, E] and their shares [E, 1]."""
-        # propagate_type: (x: OptPairTensor, share: Tensor)
-        gathered = self.propagate(edge_index, x=x, share=share)
-        out: Tensor = self.lin_l(gathered) + self.lin_r(x[1])
+        return self.combined(self.gathered(x[0], len(x[1]), edge_index, share), x[1])
+
+    def gathered(self, source: Tensor, targets: int, edge_index: Tensor, share: Tensor) -> Tensor:
+        """Shares of the neighbours' states added up, [targets, H]."""
+        out = torch.zeros(targets, source.shape[1], dtype=source.dtype, device=source.device)
+        for part in blocks(edge_index.shape[1]):
+            start, end = edge_index[:, part]
+            out.index_add_(0, end, source[start] * share[part])
         return out
 
-    def message(self, x_j: Tensor, share: Tensor) -> Tensor:
-        """Part of every edge in its target's mean, [E, H]."""
-        return x_j * share
+    def combined(self, gathered: Tensor, own: Tensor) -> Tensor:
+        """The convolution of what was gathered with the targets' own states, [targets, H]."""
+        out: Tensor = self.lin_l(gathered) + self.lin_r(own)
+        return out
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """All rows at once while something is learned; otherwise few at a time, since nothing keeps them."""
+    size = max(rows, 1) if torch.is_grad_enabled() else ROWS_AT_ONCE
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
 
 
 class CircuitEncoder(nn.Module):
@@ -101,14 +116,42 @@ class CircuitEncoder(nn.Module):
         shares = {relation: neighbour_shares(data, relation, index) for relation, index in edges.items()}
         for convolution, norms in zip(self.convolutions, self.norms, strict=True):
             assert isinstance(norms, nn.ModuleDict)
-            messages = convolution(states, edges, share_dict=shares)
+            messages = _messages(convolution, states, edges, shares)
             states = {
-                name: state + self.dropout(nn.functional.gelu(norms[name](messages[name])))
-                if name in messages
-                else state
+                name: self._updated(state, messages[name], norms[name]) if name in messages else state
                 for name, state in states.items()
             }
         return states
+
+    def _updated(self, state: Tensor, message: Tensor, norm: nn.Module) -> Tensor:
+        if torch.is_grad_enabled():
+            out: Tensor = state + self.dropout(nn.functional.gelu(norm(message)))
+            return out
+        for rows in blocks(len(state)):
+            message[rows] = state[rows] + self.dropout(nn.functional.gelu(norm(message[rows])))
+        return message
+
+
+def _messages(
+    convolution: HeteroConv,
+    states: dict[str, Tensor],
+    edges: dict[EdgeType, Tensor],
+    shares: dict[EdgeType, Tensor],
+) -> dict[str, Tensor]:
+    """Sums over the relations that end at each node type, [N_t, H]; one relation at a time is held."""
+    total: dict[str, Tensor] = {}
+    for relation, layer in convolution.convs.items():
+        source, _, target = relation
+        own = states[target]
+        gathered = layer.gathered(states[source], len(own), edges[relation], shares[relation])
+        if torch.is_grad_enabled():
+            message = layer.combined(gathered, own)
+            total[target] = total[target] + message if target in total else message
+            continue
+        for rows in blocks(len(own)):
+            gathered[rows] = layer.combined(gathered[rows], own[rows])
+        total[target] = total[target].add_(gathered) if target in total else gathered
+    return total
 
 
 def both_directions(data: HeteroData) -> dict[EdgeType, Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from circuitgcl.data.synthetic import synthetic_array
 from circuitgcl.graph import CircuitGraph, build_graph
 from circuitgcl.graph.quotient import QuotientGraph, quotient_graph, structural_colours
+from circuitgcl.models import encoder as encoder_module
 from circuitgcl.models.encoder import (
     RELATIONS,
     CircuitEncoder,
@@ -95,3 +96,14 @@ def test_shares_of_neighbours_add_up_to_one(array: CircuitGraph):
         total = torch.zeros(data[relation[2]].num_nodes).index_add(0, index[1], share)
         reached = torch.bincount(index[1], minlength=len(total)) > 0
         torch.testing.assert_close(total, reached.float())
+
+
+def test_blocks_of_rows_change_nothing(array: CircuitGraph, monkeypatch: pytest.MonkeyPatch):
+    """Without gradients a large graph is gone through in blocks; with them, all at once."""
+    data, model = array.to_hetero(), encoder(3)
+    whole = {name: rows.detach() for name, rows in model(data).items()}
+    for size in (1 << 18, 7):
+        monkeypatch.setattr(encoder_module, "ROWS_AT_ONCE", size)
+        with torch.no_grad():
+            for name, rows in model(data).items():
+                torch.testing.assert_close(rows, whole[name], rtol=1e-5, atol=1e-5)
