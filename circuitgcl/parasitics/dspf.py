@@ -347,7 +347,10 @@ class _DspfReader:
         for section, here, there in self._by_section(rows, first):
             begin, end = int(lines.starts[rows[here]]), int(lines.stops[rows[there - 1]])
             usual = self.network.subnode_prefix(section)
-            if usual and lines.data.count(_SUBNODE + usual, begin, end) == there - here:
+            # the plain records hold all that is counted unless others stand between them
+            if usual and all(
+                lines.data.count(mark, begin, end) == there - here for mark in (_SUBNODE + usual, _SUBNODE)
+            ):
                 continue
             for row in rows[here:there].tolist():
                 text = lines.data[lines.starts[row] : lines.stops[row]]

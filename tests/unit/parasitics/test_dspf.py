@@ -196,6 +196,16 @@ def test_subnodes_of_subnodes(tmp_path: Path) -> None:
     assert found.ground_farad.tolist() == [0, 2e-15, 4e-15]
 
 
+def test_a_subnode_may_be_called_like_one_of_a_port_without_section(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        ".subckt t in out\n*|NET in 0\n*|S (in:1 1 2)\n*|S (in:2 1 2) // remark\n*|S (out:7 1 2)\n"
+        "C1 out:7 0 1f\nC2 out:7 in:1 2f\n.ends\n",
+    )
+    assert found.nets == ("in",)
+    assert found.ground_farad.tolist() == [1e-15]
+
+
 def test_a_port_without_section_is_a_net(tmp_path: Path) -> None:
     found = read(tmp_path, ".subckt t a vdd\n*|NET a 0\nC1 a vdd 1f\n.ends\n")
     assert found.nets == ("a", "vdd")
