@@ -107,16 +107,15 @@ def family_folds(families: Sequence[str], folds: int) -> list[np.ndarray[tuple[i
 
 
 def primary_designs(families: Sequence[str], sizes: Sequence[int]) -> list[bool]:
-    """Whether each design is the largest of its family.
+    """Whether each design is the largest of its family, or as large: the same circuit in another layout.
 
     The others were cut out of it: they show the networks more surroundings, but the couplings that cross the
     cut are missing in them, so what the memory remembers comes from the whole.
     """
     largest: dict[str, int] = {}
-    for index, family in enumerate(families):
-        if family not in largest or sizes[index] > sizes[largest[family]]:
-            largest[family] = index
-    return [largest[family] == index for index, family in enumerate(families)]
+    for family, size in zip(families, sizes, strict=True):
+        largest[family] = max(size, largest.get(family, 0))
+    return [largest[family] == size for family, size in zip(families, sizes, strict=True)]
 
 
 def _single(batch: list[DesignTensors]) -> DesignTensors:
