@@ -144,7 +144,7 @@ _DECKS = {
     ),
     "spef": Deck(reader="circuitgcl.parasitics.spef:read_spef", groups=spef_groups, head=_SPEF_HEAD, tail=""),
     "magic": Deck(
-        reader="circuitgcl.parasitics.magic_ext:read_magic_ext",
+        reader="circuitgcl.parasitics.magic:read_magic_ext",
         groups=magic_groups,
         head="timestamp 0\nversion 8.3\ntech sky130A\nscale 1000 1 500000\n",
         tail="",

@@ -22,8 +22,8 @@ import numpy as np
 from circuitgcl.errors import NetlistError
 from circuitgcl.netlist import FlatCircuit, flatten, read_netlist
 from circuitgcl.parasitics import MatchReport, match_circuit, read_parasitics
-from circuitgcl.parasitics.device_graph import graph_of_circuit, models_of, shared_kinds
-from circuitgcl.parasitics.topology import align
+from circuitgcl.parasitics.matching.device_graph import graph_of_circuit, models_of, shared_kinds
+from circuitgcl.parasitics.matching.topology import align
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NET_LEVEL, PIN_LEVEL = ".pex.sp.gz", ".pin.pex.sp.gz"

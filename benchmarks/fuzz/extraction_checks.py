@@ -16,23 +16,17 @@ import numpy as np
 from checks import BrokenPromiseError, require
 
 from circuitgcl.errors import CircuitGCLError, ParasiticsError
-from circuitgcl.parasitics import (
-    Parasitics,
-    dspf,
-    magic_cell,
-    reading,
-    spef,
-    spice,
-    spice_scopes,
-    to_net_level,
-    write_dspf,
-    write_spef,
-)
+from circuitgcl.parasitics import Parasitics, dspf, reading, spef, spice, to_net_level, write_dspf, write_spef
 from circuitgcl.parasitics.blocks import BLOCK_BYTES, TextBlock, read_blocks
+from circuitgcl.parasitics.magic import cell as magic_cell
+from circuitgcl.parasitics.spice import scopes as spice_scopes
 
 FILE_MARK = b"*%%file "  # begins a line behind which the text of a further file follows
 NAME = "main"
-_READERS: tuple[ModuleType, ...] = (reading, spice, spice_scopes, dspf, spef, magic_cell)
+_READERS: tuple[ModuleType, ...] = (
+    *(reading, spice.reader, spice_scopes, dspf.reader, spef.reader),
+    magic_cell,
+)
 _ARRAYS = ("ground_farad", "pair_a", "pair_b", "pair_farad", "node_net", "pin_offset")
 _NAMES = ("design", "nodes", "nets", "pin_names")
 

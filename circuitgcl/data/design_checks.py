@@ -14,7 +14,7 @@ from circuitgcl.errors import SourceLocation
 from circuitgcl.graph.pins import pin_role_codes
 from circuitgcl.netlist.records import FlatCircuit
 from circuitgcl.parasitics import Parasitics
-from circuitgcl.parasitics.repeated import MOVED_AND_KEPT
+from circuitgcl.parasitics.spice.repeated import MOVED_AND_KEPT
 from circuitgcl.schema import PinRole
 from circuitgcl.units import format_capacitance
 

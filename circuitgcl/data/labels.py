@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from circuitgcl.data.pin_labels import PinLabels, label_pins
 from circuitgcl.graph.building import CircuitGraph
 from circuitgcl.parasitics import MatchReport, NameMap, Parasitics, match_circuit, to_net_level
-from circuitgcl.parasitics.matching import Layout
+from circuitgcl.parasitics.matching.assignment import Layout
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from circuitgcl.models.memory import Source
 from circuitgcl.netlist import FlatCircuit, Netlist, NetlistConfig, flatten, read_netlist
 from circuitgcl.netlist.reading import design_name
 from circuitgcl.parasitics import Parasitics, write_dspf, write_spef
-from circuitgcl.parasitics.annotation import write_annotated
+from circuitgcl.parasitics.annotation.writer import write_annotated
 from circuitgcl.schema import DeviceType
 
 NameArray = NDArray[np.object_]

@@ -1,20 +1,19 @@
 """Extraction results: reading what a layout extractor wrote, and matching its nets to a schematic."""
 
-from circuitgcl.parasitics.dspf import read_dspf
-from circuitgcl.parasitics.dspf_writing import write_dspf
-from circuitgcl.parasitics.magic_ext import read_magic_ext
+from circuitgcl.parasitics.dspf import read_dspf, write_dspf
+from circuitgcl.parasitics.magic import read_magic_ext
 from circuitgcl.parasitics.matching import (
     MatchReport,
+    NameMap,
     NetMatch,
     UnmatchedName,
     match_circuit,
     match_nets,
+    read_name_map,
 )
-from circuitgcl.parasitics.name_maps import NameMap, read_name_map
 from circuitgcl.parasitics.reading import ExtractionFormat, read_parasitics
 from circuitgcl.parasitics.records import Parasitics, SkippedCards, tie_to_ground, to_net_level
-from circuitgcl.parasitics.spef import read_spef
-from circuitgcl.parasitics.spef_writing import write_spef
+from circuitgcl.parasitics.spef import read_spef, write_spef
 from circuitgcl.parasitics.spice import read_spice
 
 __all__ = [

@@ -14,7 +14,7 @@ from pathlib import Path
 from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.parasitics.blocks import read_blocks
 from circuitgcl.parasitics.dspf import read_dspf
-from circuitgcl.parasitics.magic_ext import read_magic_ext
+from circuitgcl.parasitics.magic import read_magic_ext
 from circuitgcl.parasitics.records import Parasitics, SkippedCards, tie_to_ground
 from circuitgcl.parasitics.spef import read_spef
 from circuitgcl.parasitics.spice import read_spice

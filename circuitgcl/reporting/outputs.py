@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from circuitgcl.errors import InputError
 from circuitgcl.files import check_output, write_together
 from circuitgcl.netlist.reading import design_name
-from circuitgcl.parasitics.annotation import annotated_text, simulator_named
-from circuitgcl.parasitics.dspf_writing import dspf_text
-from circuitgcl.parasitics.spef_writing import spef_text
+from circuitgcl.parasitics.annotation.writer import annotated_text, simulator_named
+from circuitgcl.parasitics.dspf.writer import dspf_text
+from circuitgcl.parasitics.spef.writer import spef_text
 from circuitgcl.reporting.tables import check_tables, table_files, table_paths
 
 if TYPE_CHECKING:

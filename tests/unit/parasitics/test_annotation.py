@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from circuitgcl.errors import CircuitGCLError, DataError, NetlistError
 from circuitgcl.netlist import flatten, read_netlist
 from circuitgcl.parasitics import Parasitics, read_spice
-from circuitgcl.parasitics.annotation import Simulator, annotated_text, write_annotated
+from circuitgcl.parasitics.annotation.writer import Simulator, annotated_text, write_annotated
 
 LATCH = """* two inverters in a loop
 .subckt inv a y vdd gnd w=1u

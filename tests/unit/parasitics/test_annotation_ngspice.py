@@ -13,7 +13,7 @@ from annotation_oracle import NGSPICE, bench_nodes, matrix, measured, record, te
 from circuitgcl import Estimate, Estimator, flatten, read_netlist
 from circuitgcl.netlist.records import FlatCircuit
 from circuitgcl.parasitics import Parasitics
-from circuitgcl.parasitics.annotation import write_annotated
+from circuitgcl.parasitics.annotation.writer import write_annotated
 
 pytestmark = pytest.mark.skipif(NGSPICE is None, reason="ngspice is not installed")
 

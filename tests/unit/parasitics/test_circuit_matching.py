@@ -21,7 +21,7 @@ from circuitgcl.parasitics import (
     read_parasitics,
     to_net_level,
 )
-from circuitgcl.parasitics.device_pins import device_pins, match_devices
+from circuitgcl.parasitics.matching.device_pins import device_pins, match_devices
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 

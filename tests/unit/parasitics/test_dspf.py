@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_dspf, read_parasitics, to_net_level
 from circuitgcl.parasitics.blocks import read_blocks
-from circuitgcl.parasitics.dspf import parse_farad
+from circuitgcl.parasitics.dspf.reader import parse_farad
 
 AMP = """*|DSPF 1.3
 *|DESIGN "amp"
@@ -224,7 +224,7 @@ def test_sections_in_blocks_of_any_size(tmp_path: Path, monkeypatch: pytest.Monk
     np.testing.assert_allclose(found.ground_farad, [(i % 7 + 1) * 1e-15 for i in range(3000)], rtol=1e-14)
     assert len(found.pair_farad) == 3000
     monkeypatch.setattr(
-        "circuitgcl.parasitics.dspf.read_blocks", lambda path: read_blocks(path, block_bytes=777)
+        "circuitgcl.parasitics.dspf.reader.read_blocks", lambda path: read_blocks(path, block_bytes=777)
     )
     again = read(tmp_path, text)
     np.testing.assert_array_equal(again.ground_farad, found.ground_farad)
@@ -289,7 +289,8 @@ def test_statements_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     text = text.replace("*|GROUND_NET 0", "*|GROUND_NET\n+ 0")
     whole = read(tmp_path, text)
     monkeypatch.setattr(
-        "circuitgcl.parasitics.dspf.read_blocks", lambda path: read_blocks(path, block_bytes=block_bytes)
+        "circuitgcl.parasitics.dspf.reader.read_blocks",
+        lambda path: read_blocks(path, block_bytes=block_bytes),
     )
     found = read(tmp_path, text)
     assert (found.nodes, found.nets, found.pin_names) == (whole.nodes, whole.nets, whole.pin_names)

@@ -179,9 +179,9 @@ def test_flat_spectre(tmp_path: Path, form: str, language: str) -> None:
 def test_levels_show_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
     path = tmp_path / "top.sp"
     path.write_text(".subckt\n+ cell a k=1\nC0 a 0 '2f*k'\n.ends\nX1 p\n+ cell k=3\n")
-    for module in ("spice", "spice_scopes"):
+    for module in ("reader", "scopes"):
         monkeypatch.setattr(
-            f"circuitgcl.parasitics.{module}.read_blocks",
+            f"circuitgcl.parasitics.spice.{module}.read_blocks",
             lambda path: read_blocks(path, block_bytes=block_bytes),
         )
     assert loads(read_spice(path)) == {"p": 6}

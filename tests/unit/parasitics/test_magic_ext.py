@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, match_nets, read_magic_ext, read_parasitics, read_spice
-from circuitgcl.parasitics import magic_ext as reader
-from circuitgcl.parasitics.magic_nets import SizeBudget
+from circuitgcl.parasitics.magic import reader
+from circuitgcl.parasitics.magic.nets import SizeBudget
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 CELLS = SHARED / "data" / "sky130_fd_sc_hd"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circuitgcl.parasitics.name_ladder import NORMALISATIONS, Joined, alone, climb, coarsest, rungs
+from circuitgcl.parasitics.matching.name_ladder import NORMALISATIONS, Joined, alone, climb, coarsest, rungs
 
 INSTANCES = st.sampled_from(["bank", "arr0", "arr1", "inv", "xor", "dff_2", "xx"])
 LEAVES = st.sampled_from(["n", "net1", "bl[0]", "bl[1]", "a[3][7]", "q", "qb", "vdd", "xn", "a_172_68#"])

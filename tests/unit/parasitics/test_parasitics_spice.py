@@ -167,7 +167,8 @@ def test_block_size_does_not_matter(
 ) -> None:
     whole = read(tmp_path, text)
     monkeypatch.setattr(
-        "circuitgcl.parasitics.spice.read_blocks", lambda path: read_blocks(path, block_bytes=block_bytes)
+        "circuitgcl.parasitics.spice.reader.read_blocks",
+        lambda path: read_blocks(path, block_bytes=block_bytes),
     )
     assert same(read(tmp_path, text), whole)
 

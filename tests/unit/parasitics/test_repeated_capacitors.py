@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_spice
 from circuitgcl.parasitics.records import GROUND
-from circuitgcl.parasitics.repeated import MOVED_AND_KEPT, TWICE, counted_once
+from circuitgcl.parasitics.spice.repeated import MOVED_AND_KEPT, TWICE, counted_once
 
 ONE_SIDE = "C1 a b 1f\nC2 b c 2f\nC3 a 0 5f\nC4 a b 3f\n"
 OTHER_SIDE = "C5 b a 3f\nC6 c b 2f\nC7 b a 1f\n"

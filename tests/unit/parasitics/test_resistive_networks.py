@@ -7,7 +7,7 @@ import pytest
 
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_spice, to_net_level
 from circuitgcl.parasitics.blocks import read_blocks
-from circuitgcl.parasitics.resistive import BETWEEN_NETS, PORTS_JOINED
+from circuitgcl.parasitics.spice.resistive import BETWEEN_NETS, PORTS_JOINED
 
 FLAT = """* flat, with resistance
 .subckt inv A Y VDD GND
@@ -84,7 +84,8 @@ def test_blocks_and_order_do_not_matter(
 ) -> None:
     whole = read(tmp_path, FLAT)
     monkeypatch.setattr(
-        "circuitgcl.parasitics.spice.read_blocks", lambda path: read_blocks(path, block_bytes=block_bytes)
+        "circuitgcl.parasitics.spice.reader.read_blocks",
+        lambda path: read_blocks(path, block_bytes=block_bytes),
     )
     lines = FLAT.splitlines(keepends=True)
     devices_last = "".join([*lines[:2], *lines[4:-1], *lines[2:4], lines[-1]])

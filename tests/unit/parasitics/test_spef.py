@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, match_nets, read_parasitics, read_spef, to_net_level
 from circuitgcl.parasitics.blocks import read_blocks
-from circuitgcl.parasitics.spef_counting import SIDES_DIFFER, TOTAL_DIFFERS
+from circuitgcl.parasitics.spef.counting import SIDES_DIFFER, TOTAL_DIFFERS
 
 HEADER = """*SPEF "IEEE 1481-1998"
 *DESIGN "amp"
@@ -276,7 +276,7 @@ def test_blocks_of_any_size_give_the_same_record(tmp_path: Path, monkeypatch: py
     expected = read(tmp_path, SMALL)
     for size in (1, 7, 64, 300):
         monkeypatch.setattr(
-            "circuitgcl.parasitics.spef.read_blocks",
+            "circuitgcl.parasitics.spef.reader.read_blocks",
             lambda path, size=size: read_blocks(path, block_bytes=size),
         )
         found = read(tmp_path, SMALL)

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from circuitgcl.hashing import mixed
 from circuitgcl.netlist import FlatCircuit, flatten, read_netlist
-from circuitgcl.parasitics.device_graph import DeviceGraph, graph_of_circuit, models_of, shared_kinds
-from circuitgcl.parasitics.hashing import sums_by_key
-from circuitgcl.parasitics.topology import Alignment, align
+from circuitgcl.parasitics.matching.device_graph import DeviceGraph, graph_of_circuit, models_of, shared_kinds
+from circuitgcl.parasitics.matching.hashing import sums_by_key
+from circuitgcl.parasitics.matching.topology import Alignment, align
 
 ROOT = Path(__file__).resolve().parents[3]
 NETLISTS = sorted((ROOT / "netlists").glob("*.sp"))

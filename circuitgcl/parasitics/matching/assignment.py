@@ -18,13 +18,19 @@ from numpy.typing import NDArray
 
 from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.netlist.records import FlatCircuit
-from circuitgcl.parasitics.device_graph import graph_of_circuit
-from circuitgcl.parasitics.device_pins import DevicePins, device_pins, match_devices
-from circuitgcl.parasitics.layout_topology import BY_TOPOLOGY, join_by_topology
-from circuitgcl.parasitics.match_report import MatchReport, NetMatch, UnmatchedName
-from circuitgcl.parasitics.name_ladder import EXAMPLES, Joined, climb, coarsest, rungs
-from circuitgcl.parasitics.name_maps import NameMap
-from circuitgcl.parasitics.pin_votes import BY_PINS, contradictions, is_trusted, join_by_pins, pin_evidence
+from circuitgcl.parasitics.matching.device_graph import graph_of_circuit
+from circuitgcl.parasitics.matching.device_pins import DevicePins, device_pins, match_devices
+from circuitgcl.parasitics.matching.layout_topology import BY_TOPOLOGY, join_by_topology
+from circuitgcl.parasitics.matching.name_ladder import EXAMPLES, Joined, climb, coarsest, rungs
+from circuitgcl.parasitics.matching.name_maps import NameMap
+from circuitgcl.parasitics.matching.pin_votes import (
+    BY_PINS,
+    contradictions,
+    is_trusted,
+    join_by_pins,
+    pin_evidence,
+)
+from circuitgcl.parasitics.matching.report import MatchReport, NetMatch, UnmatchedName
 from circuitgcl.parasitics.records import Parasitics
 
 __all__ = ["MatchReport", "NetMatch", "UnmatchedName", "match_circuit", "match_nets"]

@@ -28,10 +28,10 @@ import numpy as np
 from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.parasitics.blocks import TextBlock, decode, read_blocks
 from circuitgcl.parasitics.records import OffsetArray, Parasitics, SkippedCards
-from circuitgcl.parasitics.spef_names import UNITS as CAPACITANCE_UNITS
-from circuitgcl.parasitics.spef_names import CapacitanceUnit, is_index, shown
-from circuitgcl.parasitics.spef_network import SpefNetwork, UnknownNameError
-from circuitgcl.parasitics.spef_rows import BadRowError, Run, bad_value, split_rows
+from circuitgcl.parasitics.spef.names import UNITS as CAPACITANCE_UNITS
+from circuitgcl.parasitics.spef.names import CapacitanceUnit, is_index, shown
+from circuitgcl.parasitics.spef.network import SpefNetwork, UnknownNameError
+from circuitgcl.parasitics.spef.rows import BadRowError, Run, bad_value, split_rows
 
 _COMMENT = re.compile(rb'("[^"\n]*")|(?<!\\)//[^\n]*')
 _INDENT = re.compile(rb"(?m)^[ \t]+")

@@ -10,8 +10,8 @@ from functools import cached_property
 from circuitgcl.errors import DataError, SourceLocation
 from circuitgcl.netlist.lexing import logical_lines, split_parameters
 from circuitgcl.netlist.spectre_spelling import with_escapes_hidden
-from circuitgcl.parasitics.annotation_deck import DeckFile
-from circuitgcl.parasitics.annotation_scopes import ScopedCapacitor
+from circuitgcl.parasitics.annotation.deck import DeckFile
+from circuitgcl.parasitics.annotation.scopes import ScopedCapacitor
 
 WIDTH = 100  # characters of a line that is written anew
 

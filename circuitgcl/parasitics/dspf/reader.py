@@ -45,7 +45,7 @@ from circuitgcl.parasitics.cards import (
     sort_lines,
     split_cards,
 )
-from circuitgcl.parasitics.dspf_network import (
+from circuitgcl.parasitics.dspf.network import (
     GROUND_SECTION,
     OWN,
     NodeError,

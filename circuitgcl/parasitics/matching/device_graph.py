@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from circuitgcl.hashing import mixed
 from circuitgcl.netlist.process_kits import undefined_kit_name
 from circuitgcl.netlist.records import FlatCircuit
-from circuitgcl.parasitics.device_pins import OTHER_TERMINAL, DevicePins
-from circuitgcl.parasitics.hashing import sums_by_key
+from circuitgcl.parasitics.matching.device_pins import OTHER_TERMINAL, DevicePins
+from circuitgcl.parasitics.matching.hashing import sums_by_key
 from circuitgcl.parasitics.records import FloatArray, IntArray
 from circuitgcl.schema import DeviceType, PinRole, pin_roles
 

@@ -19,7 +19,7 @@ from circuitgcl.parasitics.records import (
     SkippedCards,
     sum_capacitors,
 )
-from circuitgcl.parasitics.spef_counting import (
+from circuitgcl.parasitics.spef.counting import (
     NO_PIN,
     SIDES_DIFFER,
     TOTAL_DIFFERS,
@@ -29,8 +29,8 @@ from circuitgcl.parasitics.spef_counting import (
     counted_once,
     wrong_totals,
 )
-from circuitgcl.parasitics.spef_names import PIN_DELIMITER, is_index, split_pin, unescape
-from circuitgcl.parasitics.spef_rows import RowBatch
+from circuitgcl.parasitics.spef.names import PIN_DELIMITER, is_index, split_pin, unescape
+from circuitgcl.parasitics.spef.rows import RowBatch
 
 _UNKNOWN = -2
 

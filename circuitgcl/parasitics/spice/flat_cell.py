@@ -19,8 +19,8 @@ from circuitgcl.parasitics.records import (
     sum_capacitors,
     tie_to_ground,
 )
-from circuitgcl.parasitics.repeated import counted_once
-from circuitgcl.parasitics.resistive import ResistiveNetwork
+from circuitgcl.parasitics.spice.repeated import counted_once
+from circuitgcl.parasitics.spice.resistive import ResistiveNetwork
 
 
 class PieceError(ValueError):

@@ -13,7 +13,7 @@ import numpy as np
 from circuitgcl.errors import DataError
 from circuitgcl.files import write_atomically
 from circuitgcl.parasitics.records import Parasitics
-from circuitgcl.parasitics.spef_names import escape
+from circuitgcl.parasitics.spef.names import escape
 
 _DIVIDERS = "/.|"  # `:` is the delimiter
 _FEMTO_POWER = 15

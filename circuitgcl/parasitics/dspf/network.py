@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from circuitgcl.parasitics.cards import decoded
-from circuitgcl.parasitics.dspf_couplings import Couplings, CouplingSums
+from circuitgcl.parasitics.dspf.couplings import Couplings, CouplingSums
 from circuitgcl.parasitics.records import (
     GROUND,
     FloatArray,

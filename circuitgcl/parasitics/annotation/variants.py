@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from circuitgcl.errors import DataError, SourceLocation
 from circuitgcl.netlist.dialects import DialectName
 from circuitgcl.netlist.records import FlatCircuit
-from circuitgcl.parasitics.annotation_bodies import BodyText, ChildEdit
-from circuitgcl.parasitics.annotation_deck import Deck, language_switch
-from circuitgcl.parasitics.annotation_scopes import Scope, place_capacitors
+from circuitgcl.parasitics.annotation.bodies import BodyText, ChildEdit
+from circuitgcl.parasitics.annotation.deck import Deck, language_switch
+from circuitgcl.parasitics.annotation.scopes import Scope, place_capacitors
 from circuitgcl.parasitics.records import Parasitics
 
 _Signature = tuple[SourceLocation, tuple[str, ...], tuple[str, ...], tuple[ChildEdit, ...]]

@@ -16,7 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from circuitgcl.parasitics.blocks import decode
-from circuitgcl.parasitics.magic_cell import Capacitances, MagicCell, Use
+from circuitgcl.parasitics.magic.cell import Capacitances, MagicCell, Use
 from circuitgcl.parasitics.records import GROUND, FloatArray, IntArray, OffsetArray, sum_capacitors
 
 MAX_SIZE = 100_000_000  # nets, couplings and pins handled on all levels of a design together

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.netlist.records import FlatCircuit
-from circuitgcl.parasitics.device_graph import roles_of_circuit
-from circuitgcl.parasitics.device_pins import UNKNOWN_TERMINAL, DevicePins
-from circuitgcl.parasitics.match_report import UnmatchedName
-from circuitgcl.parasitics.name_ladder import Joined
+from circuitgcl.parasitics.matching.device_graph import roles_of_circuit
+from circuitgcl.parasitics.matching.device_pins import UNKNOWN_TERMINAL, DevicePins
+from circuitgcl.parasitics.matching.name_ladder import Joined
+from circuitgcl.parasitics.matching.report import UnmatchedName
 from circuitgcl.parasitics.records import IntArray
 from circuitgcl.schema import PinRole
 

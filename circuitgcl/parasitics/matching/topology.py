@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.hashing import HashArray, mixed
-from circuitgcl.parasitics.device_graph import DeviceGraph
-from circuitgcl.parasitics.hashing import sums_by_key
+from circuitgcl.parasitics.matching.device_graph import DeviceGraph
+from circuitgcl.parasitics.matching.hashing import sums_by_key
 from circuitgcl.parasitics.records import IntArray
 
 _WARM_UP_ROUNDS = 2  # in which every class speaks: a device's neighbours, and theirs

@@ -14,8 +14,8 @@ import numpy as np
 
 from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.parasitics.blocks import decode
-from circuitgcl.parasitics.magic_cell import MagicCell, Use, read_magic_cell
-from circuitgcl.parasitics.magic_nets import ReducedCell, SizeBudget, reduce_cell
+from circuitgcl.parasitics.magic.cell import MagicCell, Use, read_magic_cell
+from circuitgcl.parasitics.magic.nets import ReducedCell, SizeBudget, reduce_cell
 from circuitgcl.parasitics.records import Parasitics, SkippedCards
 
 MAX_DEPTH = 100  # levels of subcells

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.netlist.records import FlatCircuit
-from circuitgcl.parasitics.device_graph import (
+from circuitgcl.parasitics.matching.device_graph import (
     DeviceGraph,
     DrawnModel,
     drawn_by_name,
@@ -18,10 +18,10 @@ from circuitgcl.parasitics.device_graph import (
     models_of,
     shared_kinds,
 )
-from circuitgcl.parasitics.device_pins import DevicePins, match_devices
-from circuitgcl.parasitics.name_ladder import Joined, climb
+from circuitgcl.parasitics.matching.device_pins import DevicePins, match_devices
+from circuitgcl.parasitics.matching.name_ladder import Joined, climb
+from circuitgcl.parasitics.matching.topology import Alignment, align
 from circuitgcl.parasitics.records import IntArray, Parasitics
-from circuitgcl.parasitics.topology import Alignment, align
 
 BY_TOPOLOGY = "by topology"
 BY_SYMMETRY = "by topology, up to symmetry"

@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 
 from circuitgcl.parasitics.records import FloatArray, IntArray, OffsetArray
-from circuitgcl.parasitics.spef_names import CapacitanceUnit, shown
+from circuitgcl.parasitics.spef.names import CapacitanceUnit, shown
 
 _SAMPLE = 64
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from circuitgcl.parasitics.name_ladder import Joined, climb, coarsest, slashed
+from circuitgcl.parasitics.matching.name_ladder import Joined, climb, coarsest, slashed
 from circuitgcl.parasitics.records import IntArray, Parasitics
 from circuitgcl.schema import PinRole
 

@@ -21,10 +21,10 @@ from circuitgcl.errors import DataError, InputError, SourceLocation
 from circuitgcl.files import write_atomically
 from circuitgcl.netlist.dialects import DialectName
 from circuitgcl.netlist.records import FlatCircuit
-from circuitgcl.parasitics.annotation_bodies import BodyText
-from circuitgcl.parasitics.annotation_deck import Deck, open_deck
-from circuitgcl.parasitics.annotation_scopes import ScopedCapacitor
-from circuitgcl.parasitics.annotation_variants import Variants
+from circuitgcl.parasitics.annotation.bodies import BodyText
+from circuitgcl.parasitics.annotation.deck import Deck, open_deck
+from circuitgcl.parasitics.annotation.scopes import ScopedCapacitor
+from circuitgcl.parasitics.annotation.variants import Variants
 from circuitgcl.parasitics.records import Parasitics
 
 INCLUDE_SUFFIX = ".inc"  # of a file that holds the cards alone

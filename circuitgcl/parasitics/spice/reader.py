@@ -33,11 +33,11 @@ from circuitgcl.parasitics.cards import (
     sort_lines,
     split_cards,
 )
-from circuitgcl.parasitics.extracted_circuit import read_circuit
-from circuitgcl.parasitics.flat_cell import FlatCell, PieceError
 from circuitgcl.parasitics.records import FloatArray, OffsetArray, Parasitics, SkippedCards
-from circuitgcl.parasitics.resistive import BIPOLAR_TERMINALS, MOS_TERMINALS, pin_name
-from circuitgcl.parasitics.spice_scopes import (
+from circuitgcl.parasitics.spice.extracted_circuit import read_circuit
+from circuitgcl.parasitics.spice.flat_cell import FlatCell, PieceError
+from circuitgcl.parasitics.spice.resistive import BIPOLAR_TERMINALS, MOS_TERMINALS, pin_name
+from circuitgcl.parasitics.spice.scopes import (
     NotFlatError,
     Scopes,
     before_parameters,

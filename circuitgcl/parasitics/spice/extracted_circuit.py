@@ -22,14 +22,14 @@ from circuitgcl.netlist import FlatCircuit, Netlist, Subcircuit, choose_top, fla
 from circuitgcl.netlist.hierarchy import Masters
 from circuitgcl.netlist.records import GROUND_NAMES
 from circuitgcl.parasitics.records import GROUND, IntArray, Parasitics, SkippedCards
-from circuitgcl.parasitics.repeated import counted_once
-from circuitgcl.parasitics.resistive import (
+from circuitgcl.parasitics.spice.repeated import counted_once
+from circuitgcl.parasitics.spice.resistive import (
     BIPOLAR_TERMINALS,
     MOS_TERMINALS,
     ResistiveNetwork,
     pin_name,
 )
-from circuitgcl.parasitics.spice_scopes import PART_NAME
+from circuitgcl.parasitics.spice.scopes import PART_NAME
 from circuitgcl.schema import DeviceType
 
 _PRIMITIVES = frozenset({"", "capacitor", "resistor"})  # masters that are no model

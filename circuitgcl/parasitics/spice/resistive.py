@@ -31,7 +31,7 @@ from circuitgcl.parasitics.records import (
     SkippedCards,
     sum_capacitors,
 )
-from circuitgcl.parasitics.subnode_names import NAMINGS, Naming
+from circuitgcl.parasitics.spice.subnode_names import NAMINGS, Naming
 
 MOS_TERMINALS, BIPOLAR_TERMINALS = "DGSB", "CBES"  # in the order of a card
 BETWEEN_NETS = "R between nets, taken for a device"
