@@ -84,7 +84,7 @@ class Estimate:
     model: dict[str, Any]  # name, version, trained_on
     summary: dict[str, Any]
     nets: pd.DataFrame  # one row per signal net
-    couplings: pd.DataFrame  # one row per listed pair, strongest first
+    couplings: pd.DataFrame  # one row per listed pair, strongest first; expected values as in `parasitics`
     warnings: tuple[str, ...]
     circuit: FlatCircuit = field(repr=False)
     dialect: str = ""  # of the netlist, where it was told or read
@@ -307,6 +307,7 @@ def _coupling_table(
             "cap_farad": farad[listed],
             "cap_lo_farad": coupling.lo_farad[listed] * config.scale,
             "cap_hi_farad": coupling.hi_farad[listed] * config.scale,
+            "cap_expected_farad": prediction.existence[listed] * farad[listed],
             "probability": prediction.probability[listed],
             "source": np.array(SOURCE_NAMES, dtype=object)[coupling.source[listed]],
         }

@@ -27,6 +27,7 @@ _ESTIMATE_SUFFIXES = (".json", ".csv", ".parquet")
 _TABLES = ("nets", "couplings")
 _NET_COLUMNS = ("net", "cap_ground_farad", "cap_coupling_farad")
 _PAIR_COLUMNS = ("net_a", "net_b", "cap_farad")
+_EXPECTED = "cap_expected_farad"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,8 +44,9 @@ def read_capacitances(
     """Read an extraction (SPICE, DSPF, SPEF, Magic) or an estimate (JSON, or tables in CSV or parquet).
 
     Of the tables of an estimate, either file or their common stem (`x.csv` for `x.nets.csv` and
-    `x.couplings.csv`) may be named. Its couplings are expected values, probability times size, as in the SPEF
-    and DSPF files of `estimate`.
+    `x.couplings.csv`) may be named. Its couplings are the expected values that the SPEF and DSPF files of
+    `estimate` have (`cap_expected_farad`); a table without that column is taken to list `cap_farad`, by its
+    `probability` where there is one.
 
     Args:
         path: the file.
@@ -149,9 +151,7 @@ def _table(path: Path, nets: pd.DataFrame, pairs: pd.DataFrame) -> CapacitanceTa
     ends = [[index.get(str(name), -1) for name in pairs[column]] for column in ("net_a", "net_b")]
     a, b = np.array(ends[0], np.int64), np.array(ends[1], np.int64)
     known = (a >= 0) & (b >= 0)  # a coupling to a net that was not asked for has no row of its own
-    farad = _numbers(path, pairs["cap_farad"], "cap_farad")
-    if "probability" in pairs.columns:
-        farad = farad * _numbers(path, pairs["probability"], "probability")
+    farad = _coupling_farad(path, pairs)
     _, pair_a, pair_b, pair_farad = sum_capacitors(len(names), a[known], b[known], farad[known])
     nets_listed = tuple(names)
     parasitics = Parasitics(
@@ -169,6 +169,16 @@ def _table(path: Path, nets: pd.DataFrame, pairs: pd.DataFrame) -> CapacitanceTa
     )
     coupling = _numbers(path, nets["cap_coupling_farad"], "cap_coupling_farad")
     return CapacitanceTable(parasitics=parasitics, coupling_farad=coupling)
+
+
+def _coupling_farad(path: Path, pairs: pd.DataFrame) -> NDArray[np.float64]:
+    """[E] expected coupling of every listed pair."""
+    if _EXPECTED in pairs.columns:
+        return _numbers(path, pairs[_EXPECTED], _EXPECTED)
+    farad = _numbers(path, pairs["cap_farad"], "cap_farad")
+    if "probability" in pairs.columns:
+        farad = farad * _numbers(path, pairs["probability"], "probability")
+    return farad
 
 
 def _numbers(path: Path, column: pd.Series, name: str) -> NDArray[np.float64]:

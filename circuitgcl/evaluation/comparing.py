@@ -28,6 +28,7 @@ SCHEMA = 1
 
 _CONFIDENCE = 0.95
 _NORMAL_95 = 1.96  # standard errors
+_ROUNDING = 1e-5  # of a value: files with six significant digits differ by less
 _QUANTITIES = ("ground", "coupling", "total")
 
 FloatArray = NDArray[np.float64]
@@ -60,8 +61,9 @@ class Comparison:
         return _worst(self.nets, "total_a", "total_b", most)
 
     def worst_couplings(self, most: int = WORST) -> pd.DataFrame:
-        """Pairs with the largest difference."""
-        return _worst(self.couplings, "cap_a", "cap_b", most)
+        """Pairs with the largest difference, of those that one file finds above the threshold."""
+        found = self.couplings[["cap_a", "cap_b"]].max(axis=1) >= self.min_cap_farad
+        return _worst(self.couplings[found], "cap_a", "cap_b", most)
 
     def to_dict(self) -> dict[str, Any]:
         """The stable JSON form."""
@@ -170,7 +172,8 @@ def _pair_table(one: CapacitanceTable, other: CapacitanceTable, partner: NDArray
     """Pairs of matched nets that either file lists."""
     count = len(other.parasitics.nets)
     name = np.zeros(count, np.int64)
-    name[partner[partner >= 0]] = np.flatnonzero(partner >= 0)
+    rows = np.flatnonzero(partner >= 0)
+    name[partner[rows[::-1]]] = rows[::-1]  # of several that a map makes one net the first, as for nets
     a, b = partner[one.parasitics.pair_a], partner[one.parasitics.pair_b]
     inside = (a >= 0) & (b >= 0) & (a != b)
     has_partner = np.zeros(count, bool)
@@ -241,7 +244,7 @@ def _only(own: pd.Series, other: pd.Series, least: float) -> dict[str, Any]:
 
 def _worst(table: pd.DataFrame, a: str, b: str, most: int) -> pd.DataFrame:
     difference = (table[b] - table[a]).rename("difference")
-    differs = difference[difference != 0].abs()
+    differs = difference[difference.abs() > _ROUNDING * table[[a, b]].max(axis=1)].abs()
     order = differs.sort_values(ascending=False, kind="stable").index[:most]
     return table.loc[order].assign(difference=difference[order])
 

@@ -93,7 +93,8 @@ def _figure(value: float | None) -> str:
 def _with_interval(value: float | None, error: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:+.3f}" if error is None else f"{value:+.3f} ± {error:.3f}"
+    shown = f"{round(value, 3) + 0.0:+.3f}"  # zero has no minus
+    return shown if error is None else f"{shown} ± {error:.3f}"
 
 
 def _scale(found: Mapping[str, Any]) -> str:

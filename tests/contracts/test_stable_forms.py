@@ -38,7 +38,10 @@ NET_KEYS = [
     "cap_total_farad",
     "source",
 ]
-COUPLING_KEYS = ["net_a", "net_b", "cap_farad", "cap_lo_farad", "cap_hi_farad", "probability", "source"]
+COUPLING_KEYS = [
+    *("net_a", "net_b", "cap_farad", "cap_lo_farad", "cap_hi_farad", "cap_expected_farad"),
+    *("probability", "source"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,9 @@ def test_estimate_rows(estimated: dict[str, Any]):
     for row in estimated["couplings"]:
         assert list(row) == COUPLING_KEYS
         assert 0 < row["cap_lo_farad"] < row["cap_farad"] < row["cap_hi_farad"]
+        # the pair couples at all at least as likely as above the threshold
+        assert row["probability"] * row["cap_farad"] <= row["cap_expected_farad"] * (1 + 1e-12)
+        assert row["cap_expected_farad"] <= row["cap_farad"]
         assert 0 <= row["probability"] <= 1
 
 

@@ -137,6 +137,34 @@ def test_tables_of_an_estimate(name: str, write: Write, tmp_path: Path):
     assert all(block["mae_decades"] == 0.0 for block in found.scores().values())
 
 
+def test_expected_values_go_before_probabilities(write: Write):
+    """The probability of an estimate is that of coupling above its threshold, not that of coupling at all."""
+    rows = json.loads(estimate([("a", 1, 4), ("b", 2, 4)], [("a", "b", 8, 0.25)]))
+    rows["couplings"][0]["cap_expected_farad"] = 4e-15
+    found = compare(write("a.sp", spice("a 0 1", "b 0 2", "a b 4")), write("x.json", json.dumps(rows)))
+    assert found.couplings["cap_b"].tolist() == [4e-15]
+    assert found.scores()["pair_coupling"]["bias_decades"] == 0.0
+
+
+def test_rounding_and_what_is_too_small_to_count_are_no_offenders(write: Write):
+    a = write("a.sp", spice("a 0 1", "b 0 2", "c 0 3", "a b 0.123457", "b c 0.005", "a c 1"))
+    b = write("b.sp", spice("a 0 1.000001", "b 0 2", "c 0 3.1", "a b 0.1234567", "a c 1"))
+    found = compare(a, b)
+    assert found.worst_nets()["net"].tolist() == ["c", "b"]  # b misses the small coupling
+    assert not len(found.worst_couplings())
+    assert compare(a, b, min_cap_farad=1e-18).worst_couplings()["cap_a"].tolist() == [5e-18]
+
+
+def test_nets_and_pairs_of_nets_that_a_map_joins_have_one_name(write: Write):
+    a = write("a.sp", spice("n1 0 1", "n2 0 1", "b 0 1", "n1 b 2", "n2 b 3"))
+    b = write("b.sp", spice("q 0 2", "b 0 1", "q b 5"))
+    found = compare(a, b, name_map=read_name_map(write("names.map", "n1 q\nn2 q\n")))
+    assert found.couplings[["net_a", "net_b", "cap_a", "cap_b"]].values.tolist() == [
+        ["n1", "b", 5e-15, 5e-15]
+    ]
+    assert found.nets["net"].tolist() == ["n1", "b"]
+
+
 def test_names_that_only_a_map_joins(write: Write):
     a, b = write("a.sp", spice("n1 0 1", "b 0 1", "n1 b 2")), write("b.sp", spice("q 0 1", "b 0 1", "q b 2"))
     assert len(compare(a, b).nets) == 1
