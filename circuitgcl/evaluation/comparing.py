@@ -153,6 +153,9 @@ def _net_table(one: CapacitanceTable, other: CapacitanceTable, partner: NDArray[
     target, first, group = np.unique(partner[rows], return_index=True, return_inverse=True)
     ground = np.bincount(group, weights=one.parasitics.ground_farad[rows], minlength=len(target))
     coupling = np.bincount(group, weights=one.coupling_farad[rows], minlength=len(target))
+    a, b = partner[one.parasitics.pair_a], partner[one.parasitics.pair_b]
+    joined = (a >= 0) & (a == b)  # one net now, which does not couple to itself
+    np.subtract.at(coupling, np.searchsorted(target, a[joined]), 2.0 * one.parasitics.pair_farad[joined])
     ground_b, coupling_b = other.parasitics.ground_farad[target], other.coupling_farad[target]
     return pd.DataFrame(
         {

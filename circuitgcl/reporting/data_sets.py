@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from circuitgcl.data.building import BuiltDataSet
 
 MAX_ROWS = 12
-NAME_WIDTH = 24  # longer names fold
+NAME_WIDTH = 20  # longer names fold where the line is full
 MIN_MATCHED = 0.99  # designs below are listed first and coloured
 
 
@@ -24,7 +24,9 @@ def print_built(console: Console, built: BuiltDataSet) -> None:
     shown = sorted(labelled, key=lambda entry: float(entry["match"]["capacitance_matched"]))[:MAX_ROWS]
     if shown:
         title = f"Match reports: {len(shown)} of {len(labelled)}, least capacitance matched first"
-        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+        table = Table(
+            title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+        )
         table.add_column("design", overflow="fold", min_width=NAME_WIDTH)
         for heading in ("nets", "matched", "of cap.", "pairs", "unclear", "missing", "extra"):
             table.add_column(heading, justify="right")

@@ -164,9 +164,8 @@ class Variants:
         for first, last, lines in body.replacements(edits):
             self.deck.replace(body.file, first, last, lines)
         mark = "//" if body.is_spectre else "*"
-        note = (
-            f"{mark} estimated wiring capacitances of {self.circuit.name}; others stand inside its instances"
-        )
+        others = "; others stand inside its instances" if edits else ""
+        note = f"{mark} estimated wiring capacitances of {self.circuit.name}{others}"
         self.deck.insert(body.file, body.end, [note, *cards])
 
     def _append_copies(self) -> None:

@@ -156,12 +156,13 @@ def test_rounding_and_what_is_too_small_to_count_are_no_offenders(write: Write):
 
 
 def test_nets_and_pairs_of_nets_that_a_map_joins_have_one_name(write: Write):
-    a = write("a.sp", spice("n1 0 1", "n2 0 1", "b 0 1", "n1 b 2", "n2 b 3"))
+    a = write("a.sp", spice("n1 0 1", "n2 0 1", "b 0 1", "n1 b 2", "n2 b 3", "n1 n2 7"))
     b = write("b.sp", spice("q 0 2", "b 0 1", "q b 5"))
     found = compare(a, b, name_map=read_name_map(write("names.map", "n1 q\nn2 q\n")))
     assert found.couplings[["net_a", "net_b", "cap_a", "cap_b"]].values.tolist() == [
         ["n1", "b", 5e-15, 5e-15]
     ]
+    assert found.nets["coupling_a"].tolist() == pytest.approx([5e-15, 5e-15])
     assert found.nets["net"].tolist() == ["n1", "b"]
 
 

@@ -237,6 +237,17 @@ def test_spectre_that_holds_spice(tmp_path: Path) -> None:
     assert text.count("Cpar1 mid 0 ") == 1
 
 
+def test_the_note_speaks_of_instances_only_where_something_stands_inside(tmp_path: Path) -> None:
+    path = tmp_path / "flat.scs"
+    path.write_text("simulator lang=spectre\nr1 (a b) resistor r=1\nv1 (a 0) vsource dc=1\n")
+    annotate(path, "spectre")
+    assert "// estimated wiring capacitances of flat\n" in (tmp_path / "post.scs").read_text()
+    path.write_text(SPECTRE)
+    annotate(path, "spectre")
+    text = (tmp_path / "post.scs").read_text()
+    assert "// estimated wiring capacitances of flat; others stand inside its instances\n" in text
+
+
 def test_a_cdl_instance(tmp_path: Path) -> None:
     path = tmp_path / "cell.cdl"
     path.write_text(
