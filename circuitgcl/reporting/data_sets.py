@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from circuitgcl.data.building import BuiltDataSet
 
 MAX_ROWS = 12
-NAME_WIDTH = 20  # longer names fold where the line is full
+NAME_WIDTH = 16  # longer names fold where the line is full
 MIN_MATCHED = 0.99  # designs below are listed first and coloured
 
 
