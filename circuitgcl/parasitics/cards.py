@@ -21,6 +21,7 @@ from circuitgcl.units import parse_number
 Mask = npt.NDArray[np.bool_]
 
 CARD_FIELDS = 4  # name, two nodes, value
+_IS_BLANK = np.isin(np.arange(33), np.frombuffer(b" \t\n\v\f\r", np.uint8))  # as `bytes.split` sees it
 _INDENT = re.compile(rb"(?m)^[ \t]+")
 _COMMENT_FIRST = np.frombuffer(b"*;$#/", dtype=np.uint8)
 _DRAWN_SIZES = frozenset({"w", "l", "area", "pj", "perim", "wr", "lr", "nx", "ny"})
@@ -95,7 +96,11 @@ def sort_lines(text: bytes) -> Lines:
     data = text.lstrip(b" \t")
     buffer = np.frombuffer(data, dtype=np.uint8)
     gaps = np.flatnonzero(buffer <= 32)
-    line_gap = np.flatnonzero(buffer[gaps] == 10)
+    found = buffer[gaps]
+    is_blank = _IS_BLANK[found]
+    if not is_blank.all():
+        gaps, found = gaps[is_blank], found[is_blank]
+    line_gap = np.flatnonzero(found == 10)
     stops = gaps[line_gap]
     starts = np.concatenate([[0], stops[:-1] + 1])
     fields = np.diff(line_gap, prepend=-1)

@@ -134,6 +134,20 @@ def test_names_keep_their_spelling(tmp_path: Path) -> None:
     assert latin.ground_farad[0] == 1e-6
 
 
+@pytest.mark.parametrize("control", range(1, 32))
+def test_control_characters_are_blanks_or_part_of_a_name(tmp_path: Path, control: int) -> None:
+    if control == ord("\n"):
+        return
+    text = b"C0 a b 1f\n" * 3 + b"C1 a%c0 1.5f\n" % control + b"C2 a b 2f\n" * 3
+    path = tmp_path / "x.sp"
+    path.write_bytes(text)
+    if bytes([control]).isspace():
+        assert read_spice(path).ground_farad.tolist() == [1.5e-15, 0.0]
+    else:
+        with pytest.raises(ParasiticsError, match=r"x\.sp:4: C1 has 2 fields"):
+            read_spice(path)
+
+
 def test_other_cards_are_counted(tmp_path: Path) -> None:
     cards = [
         "R1 a b 5",
