@@ -163,7 +163,8 @@ def inspect(
 
     from circuitgcl.files import check_output, write_atomically
     from circuitgcl.graph.quotient import class_counts
-    from circuitgcl.graph.rails import RailKind, recognise_rails
+    from circuitgcl.graph.rails import guess_rails
+    from circuitgcl.graph.virtual_supplies import describe_supplies
     from circuitgcl.netlist.inspection import read_timed
     from circuitgcl.reporting.inspection import print_inspection
 
@@ -172,14 +173,9 @@ def inspect(
     with _status(f"reading {netlist.name}"):
         on_error = OnError.SKIP if lenient else OnError.RAISE
         circuit, found = read_timed(netlist, top, dialect=dialect, on_error=on_error)
-    kinds = recognise_rails(circuit, globs(rails))
-    chosen = kinds.nonzero()[0].tolist()
-    names = circuit.net_names(chosen)
-    found["rails"] = [
-        {"net": name, "kind": RailKind(int(kinds[net])).name.lower()}
-        for net, name in zip(chosen, names, strict=True)
-    ]
-    found["classes"] = class_counts(circuit, kinds)
+    guess = guess_rails(circuit, globs(rails))
+    found["rails"] = describe_supplies(circuit, guess)
+    found["classes"] = class_counts(circuit, guess.kinds)
     if output is not None:
         write_atomically(output, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     print_inspection(Console(), found)

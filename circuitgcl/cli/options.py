@@ -16,7 +16,8 @@ Output = Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", h
 RunOutput = Annotated[Path, typer.Option("-o", "--output", metavar="RUN", help="Run folder.")]
 Top = Annotated[str | None, typer.Option("--top", metavar="CELL", help="Top subcircuit.")]
 Rails = Annotated[
-    str | None, typer.Option("--rails", metavar="GLOBS", help="Rail names, as 'vdd*,gnd'; else recognised.")
+    str | None,
+    typer.Option("--rails", metavar="GLOBS", help="Rails, as 'vdd*,gnd'; '!vctl' is none. Else recognised."),
 ]
 Dialect = Annotated[
     str | None,

@@ -137,7 +137,7 @@ def build_graph(circuit: FlatCircuit, *, rails: Sequence[str] = ()) -> CircuitGr
 
     Args:
         circuit: the flat circuit.
-        rails: glob patterns of rail names; recognised automatically when empty.
+        rails: glob patterns of rails, or behind `!` of nets that are none; as `guess_rails`.
 
     Raises:
         NetlistError: no signal net is left.

@@ -1,7 +1,7 @@
-"""Which nets are supply rails.
+"""Which nets are supply rails, and what tells it.
 
 A rail joins everything to everything in two hops, so no message passes through one; coupling to a rail counts
-as load to ground.
+as load to ground. A wrong guess can be overruled: patterns name the rails, or nets that are none.
 """
 
 from __future__ import annotations
@@ -9,22 +9,39 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.pins import pin_role_codes
-from circuitgcl.netlist.records import FlatCircuit
+from circuitgcl.graph.device_bodies import Bodies
+from circuitgcl.graph.feeding import feeding_nets
+from circuitgcl.graph.net_sums import NetSums
+from circuitgcl.netlist.records import HIERARCHY_SEPARATOR, FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole
+
+NOT = "!"  # begins the pattern of nets that are no rails
 
 
 class RailKind(IntEnum):
-    """Part a net plays in supplying the circuit."""
+    """Part a net plays in supplying the circuit. Virtual supplies (`virtual_supplies`) are signals."""
 
     SIGNAL = 0
     GROUND = 1
     SUPPLY = 2
+
+
+class RailEvidence(IntEnum):
+    """What tells that a net is a rail."""
+
+    NONE = 0
+    USER = 1  # a pattern of the user's
+    NAME = 2  # alone, or its beginning on a net that feeds gates or bulks
+    GLOBAL = 3  # declared global, and nothing reads it
+    SOURCE = 4  # a voltage source drives it, it feeds gates or bulks, and nothing reads it
+    BULK = 5  # most bulks of one polarity are tied to it
+    WIDTH = 6  # most of the width of one polarity hangs on it
 
 
 # what may follow the stem: a domain (`vdda`, `vdd_io`), a voltage (`vdd_1v8`), a number or a bus index
@@ -32,6 +49,18 @@ _DOMAIN = r"(?:_?(?:[adhlpqx]|io|core|dig|ana|rf|pll|esd|pad))?(?:_?\d+[vp]\d*)?
 _GROUND = re.compile(rf"0|(?:(?:[adp]?(?:gnd|vss)|vee|[vp]gnd|vnb|vsub|sub|substrate|ground){_DOMAIN})", re.I)
 _SUPPLY = re.compile(rf"(?:[adp]?(?:vdd|vcc|vpwr)|vpb|vpp|vbat|power|avdd\w*|dvdd\w*){_DOMAIN}", re.I)
 _VOLTAGE_SUPPLY = re.compile(r"v?(?:dd|cc)\d+(?:v|p)\d*!?", re.I)
+
+_STEM = r"(?:vdd|vcc|vss|gnd)"
+_VIRTUAL = re.compile(
+    rf"(?:v|virt(?:ual)?_?|sw_?|gated_?|int_?|local_?|reg_?){_STEM}\w*"
+    rf"|{_STEM}[adq]?_?(?:i|v|g|int|sw|virt(?:ual)?|gated|local|reg)\d*|vreg\d*|v?ldo(?:_?out)?\d*",
+    re.I,
+)
+_BEGINNING = re.compile(r"[adp]?(?:vdd|vcc|vss|gnd)_?\w+", re.I)
+
+_MOST_BULKS = 0.5  # share of the bulks of one polarity
+_MOST_WIDTH = 0.5  # share of the width of one polarity, drains and sources each counted once
+_WIDTH_LEAD = 2.0  # times the width on the next net
 
 
 def rail_kind_of_name(name: str) -> RailKind:
@@ -43,44 +72,173 @@ def rail_kind_of_name(name: str) -> RailKind:
     return RailKind.SIGNAL
 
 
-def recognise_rails(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> NDArray[np.int8]:
-    """Rail kind of every flat net, [N] `RailKind`.
+def is_virtual_supply_name(name: str) -> bool:
+    """Whether a net's own name says that it is a regulated, switched or internal supply."""
+    return _VIRTUAL.fullmatch(name) is not None
 
-    Evidence, strongest first: the user's patterns; the names of top-level and global nets; bulk ties: a
-    top-level port that is the bulk of most MOSFETs of one polarity. Nets inside an instance are never rails
-    by name alone, since a local `vdd` there is driven by something in the circuit.
+
+@dataclass(frozen=True, kw_only=True)
+class RailGuess:
+    """Rails of a circuit with N flat nets, and why each is one."""
+
+    kinds: NDArray[np.int8]  # [N] RailKind
+    evidence: NDArray[np.int8]  # [N] RailEvidence
+
+    def add(self, nets: NDArray[np.integer], kind: RailKind, evidence: RailEvidence) -> None:
+        """Make nets that are no rails yet rails."""
+        new = nets[self.kinds[nets] == RailKind.SIGNAL]
+        self.kinds[new], self.evidence[new] = kind, evidence
+
+
+def recognise_rails(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> NDArray[np.int8]:
+    """Rail kind of every flat net, [N] `RailKind`; as `guess_rails`."""
+    return guess_rails(circuit, patterns).kinds
+
+
+def guess_rails(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> RailGuess:
+    """Rails of a circuit and the evidence for each.
+
+    Evidence, strongest first: the user's patterns; the names of top-level and global nets; on nets that no
+    gate reads: `.global`, a voltage source and gates or bulks to feed, or a port with these whose name begins
+    like a rail's; where a kind of rail is still unknown, the top-level port that is the bulk of most MOSFETs
+    of one polarity, or else the one that most of their width hangs on. Nets inside an instance are never
+    rails by themselves, since a local `vdd` there is driven by something in the circuit.
 
     Args:
         circuit: the flat circuit.
-        patterns: glob patterns of rail names, any case (`vdd*`); given ones replace recognition by name.
+        patterns: glob patterns, any case, brackets stand for themselves: `vdd*` for nets of the top cell,
+            `xldo/vreg` or `*/vddi` for flat names. Given ones replace recognition. Those behind `!` name nets
+            that are no rails, whatever else says so.
     """
-    top = np.flatnonzero(circuit.net_instance == 0)
-    definition = circuit.definitions[circuit.instance_definition[0]]
-    labels = list(definition.net_labels.take(circuit.net_local[top]))
-    bulk = _bulk_counts(circuit)
-    kinds = np.zeros(circuit.net_count, np.int8)
-    if patterns:
-        for net, label in zip(top.tolist(), labels, strict=True):
-            if any(fnmatch.fnmatchcase(label.lower(), pattern.lower()) for pattern in patterns):
-                by_bulk = RailKind.GROUND if bulk[net, 0] > bulk[net, 1] else RailKind.SUPPLY
-                kinds[net] = rail_kind_of_name(label) or by_bulk
-        return kinds
-    kinds[top] = [rail_kind_of_name(label) for label in labels]
-    ports = top[circuit.net_local[top] < definition.port_count]
+    wanted = [pattern for pattern in patterns if not pattern.startswith(NOT)]
+    refused = [pattern[len(NOT) :].strip() for pattern in patterns if pattern.startswith(NOT)]
+    kinds, evidence = np.zeros((2, circuit.net_count), np.int8)
+    guess = RailGuess(kinds=kinds, evidence=evidence)
+    allowed = ~_matching(circuit, refused)
+    if wanted:
+        _add_wanted(guess, circuit, np.flatnonzero(_matching(circuit, wanted) & allowed))
+    else:
+        _add_recognised(guess, circuit, np.flatnonzero((circuit.net_instance == 0) & allowed))
+    return guess
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Supplies:
+    """What supplies hang on: bulks and channels, of NMOS and PMOS, on every net."""
+
+    bulks: NDArray[np.float64]  # [N, 2]
+    widths: NDArray[np.float64]  # [N, 2] metres over sources and drains
+    is_read: NDArray[np.bool_]  # [N] a gate is on it
+    feeds: NDArray[np.bool_]  # [N] gates draw from it, or bulks are tied to it
+
+    @classmethod
+    def of(cls, circuit: FlatCircuit) -> _Supplies:
+        bodies = Bodies.of(circuit)
+        sums = NetSums.of(circuit, bodies)
+        card = np.repeat(bodies.card, bodies.device_pins)
+        kind, role = circuit.table.device_type[card], bodies.pin_role
+        table = circuit.table
+        width = (np.nan_to_num(table.width_m) * np.nan_to_num(table.multiplier, nan=1.0))[card]
+        polarity = [kind == DeviceType.NMOS, kind == DeviceType.PMOS]  # in the order of the rails they tie to
+        is_mos = polarity[0] | polarity[1]
+        channel = role == PinRole.SOURCE_DRAIN
+        bulks = np.stack([sums.over_pins(p * 1.0 * (role == PinRole.BULK)) for p in polarity], axis=1)
+        return cls(
+            bulks=bulks,
+            widths=np.stack([sums.over_pins(np.where(p & channel, width, 0.0)) for p in polarity], axis=1),
+            is_read=sums.over_pins(1.0 * (is_mos & (role == PinRole.GATE))) > 0,
+            feeds=feeding_nets(circuit, sums) | bulks.any(axis=1),
+        )
+
+    def kind(self, net: int) -> RailKind:
+        """Which rail a net would be: PMOS hang on supplies, NMOS on grounds."""
+        nmos, pmos = self.bulks[net] if self.bulks[net].any() else self.widths[net]
+        return RailKind.GROUND if nmos > pmos else RailKind.SUPPLY
+
+
+def _add_wanted(guess: RailGuess, circuit: FlatCircuit, nets: NDArray[np.int64]) -> None:
+    supplies = _Supplies.of(circuit)
+    for net, label in zip(nets.tolist(), _labels(circuit, nets), strict=True):
+        guess.add(np.array([net]), rail_kind_of_name(label) or supplies.kind(net), RailEvidence.USER)
+
+
+def _add_recognised(guess: RailGuess, circuit: FlatCircuit, top: NDArray[np.int64]) -> None:
+    supplies = _Supplies.of(circuit)
+    labels = _labels(circuit, top)
+    kinds = np.array([rail_kind_of_name(label) for label in labels], np.int8)
+    for kind in (RailKind.GROUND, RailKind.SUPPLY):
+        guess.add(top[kinds == kind], kind, RailEvidence.NAME)
+    ports = top[circuit.net_local[top] < circuit.definitions[circuit.instance_definition[0]].port_count]
+    is_quiet: NDArray[np.bool_] = (supplies.feeds | supplies.widths.any(axis=1)) & ~supplies.is_read
+    quiet = top[is_quiet[top]]
+    own = _labels(circuit, quiet)
+    declared = {name.casefold() for name in circuit.global_nets}
+    is_called = [_BEGINNING.fullmatch(label) and not is_virtual_supply_name(label) for label in own]
+    evident = (
+        (RailEvidence.GLOBAL, np.array([label.casefold() in declared for label in own], bool)),
+        (RailEvidence.SOURCE, np.isin(quiet, _sourced(circuit, guess.kinds)) & supplies.feeds[quiet]),
+        (RailEvidence.NAME, np.isin(quiet, ports) & supplies.feeds[quiet] & np.array(is_called, bool)),
+    )
+    for evidence, chosen in evident:
+        for net in quiet[chosen].tolist():
+            guess.add(np.array([net]), supplies.kind(net), evidence)
     for polarity, kind in enumerate((RailKind.GROUND, RailKind.SUPPLY)):
-        total = bulk[:, polarity].sum()
-        if total and not (kinds == kind).any():
-            majority = ports[bulk[ports, polarity] > 0.5 * total]
-            kinds[majority[kinds[majority] == RailKind.SIGNAL]] = kind
-    return kinds
+        if (guess.kinds == kind).any():
+            continue
+        bulks = supplies.bulks[:, polarity]
+        guess.add(ports[bulks[ports] > _MOST_BULKS * bulks.sum()], kind, RailEvidence.BULK)
+        if not (guess.kinds == kind).any():
+            guess.add(np.intersect1d(ports, _widest(circuit, supplies, polarity)), kind, RailEvidence.WIDTH)
 
 
-def _bulk_counts(circuit: FlatCircuit) -> NDArray[np.int64]:
-    """Number of NMOS and of PMOS bulk pins on every net, [N, 2], in the order of the rails they tie to."""
-    counts = np.zeros((circuit.net_count, 2), np.int64)
-    device_type = circuit.table.device_type[circuit.device_card][circuit.pin_device]
-    is_bulk = pin_role_codes(circuit) == PinRole.BULK
-    for column, polarity in enumerate((DeviceType.NMOS, DeviceType.PMOS)):
-        nets = circuit.pin_net[is_bulk & (device_type == polarity)]
-        counts[:, column] = np.bincount(nets, minlength=circuit.net_count)
-    return counts
+def _widest(circuit: FlatCircuit, supplies: _Supplies, polarity: int) -> NDArray[np.int64]:
+    """The port of the top cell that most of the width of one polarity hangs on, if there is one."""
+    top = circuit.definitions[circuit.instance_definition[0]]
+    ports = circuit.terminal_net[: top.port_count].astype(np.int64)
+    widths = supplies.widths[:, polarity]
+    rivals = np.sort(np.append(widths[ports], [0.0, 0.0]))
+    if rivals[-1] <= max(_MOST_WIDTH * widths.sum() / 2, _WIDTH_LEAD * rivals[-2]):
+        return ports[:0]
+    widest: NDArray[np.int64] = ports[(widths[ports] == rivals[-1]) & ~supplies.is_read[ports]]
+    return widest
+
+
+def _sourced(circuit: FlatCircuit, kinds: NDArray[np.int8]) -> NDArray[np.int64]:
+    """Nets of the top cell that a voltage source of its own sets against a ground."""
+    definition = circuit.definitions[circuit.instance_definition[0]]
+    table, found = circuit.table, []
+    sources = np.flatnonzero(table.device_type[definition.device_card] == DeviceType.SOURCE)
+    flat = circuit.terminal_net[: definition.net_count]
+    for device in sources.tolist():
+        start, stop = definition.pin_offset[device : device + 2]
+        ends = flat[definition.pin_net[start:stop]].tolist()
+        if definition.device_names[device][:1] not in "vV" or len(ends) != 2:
+            continue
+        grounded = [kinds[end] == RailKind.GROUND for end in ends]
+        if grounded[0] != grounded[1]:
+            found.append(ends[grounded.index(False)])
+    return np.array(found, np.int64)
+
+
+def _labels(circuit: FlatCircuit, nets: NDArray[np.integer]) -> list[str]:
+    """Own names of flat nets."""
+    owners, locals_ = circuit.instance_definition[circuit.net_instance[nets]], circuit.net_local[nets]
+    pairs = zip(owners.tolist(), locals_.tolist(), strict=True)
+    return [circuit.definitions[owner].net_labels[local] for owner, local in pairs]
+
+
+def _matching(circuit: FlatCircuit, patterns: Sequence[str]) -> NDArray[np.bool_]:
+    """Flat nets that one of the patterns means, [N]: those without a path mean nets of the top cell."""
+    found = np.zeros(circuit.net_count, bool)
+    plain = [pattern for pattern in patterns if HIERARCHY_SEPARATOR not in pattern]
+    deep = [pattern for pattern in patterns if HIERARCHY_SEPARATOR in pattern]
+    for chosen, nets in (
+        (plain, np.flatnonzero(circuit.net_instance == 0)),
+        (deep, np.arange(circuit.net_count)),
+    ):
+        if chosen:
+            parts = [fnmatch.translate(part.casefold().replace("[", "[[]")) for part in chosen]
+            rule = re.compile("|".join(parts))
+            names = circuit.net_names(nets.tolist())
+            found[nets] |= [rule.match(name.casefold()) is not None for name in names]
+    return found

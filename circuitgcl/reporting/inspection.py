@@ -27,8 +27,13 @@ def print_inspection(console: Console, inspection: Mapping[str, Any]) -> None:
     models = sorted(inspection["devices_by_model"].items(), key=lambda item: -item[1])
     table.add_row("devices by model", _listed([f"{count:,} {name}" for name, count in models]))
     table.add_row("ports", _listed(inspection["ports"]) or "none")
-    rails = [f"{rail['net']} ({rail['kind']})" for rail in inspection["rails"]]
-    table.add_row("rails", _listed(rails) or "none recognised")
+    supplies: dict[bool, list[str]] = {False: [], True: []}
+    for rail in inspection["rails"]:
+        text = f"{rail['net']} ({rail['kind']}, {rail['evidence']})"
+        supplies[rail["kind"] == "virtual"].append(text)
+    table.add_row("rails", _listed(supplies[False]) or "none recognised")
+    if supplies[True]:
+        table.add_row("virtual supplies", _listed(supplies[True]))
     table.add_row("skipped cards", _listed(_by_kind(inspection["skipped_cards"]), "\n") or "none")
     seconds = inspection["seconds"]
     table.add_row("time", f"read {seconds['read']:.2f} s, flatten {seconds['flatten']:.2f} s")

@@ -6,7 +6,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from circuitgcl.graph.rails import RailKind, rail_kind_of_name, recognise_rails
+from circuitgcl.graph.rails import (
+    RailEvidence,
+    RailKind,
+    guess_rails,
+    is_virtual_supply_name,
+    rail_kind_of_name,
+    recognise_rails,
+)
 from circuitgcl.netlist import FlatCircuit
 
 Flatten = Callable[..., FlatCircuit]
@@ -169,3 +176,138 @@ def test_patterns_keep_the_kind_a_name_tells(flat: Flatten):
         "gnd": RailKind.GROUND,
         "a": RailKind.SUPPLY,
     }
+
+
+def evidence(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> dict[str, tuple[RailKind, RailEvidence]]:
+    guess = guess_rails(circuit, patterns)
+    rows = zip(circuit.net_names(), guess.kinds.tolist(), guess.evidence.tolist(), strict=True)
+    found = {name: (RailKind(kind), RailEvidence(told)) for name, kind, told in rows}
+    assert all((kind == 0) == (told == 0) for kind, told in found.values())
+    return {name: row for name, row in found.items() if row[0]}
+
+
+def test_every_rail_says_what_told_it(flat: Flatten):
+    told = evidence(flat(BY_BULK))
+    assert told == {
+        "down": (RailKind.GROUND, RailEvidence.BULK),
+        "up": (RailKind.SUPPLY, RailEvidence.BULK),
+    }
+    assert evidence(flat(INVERTER)) == {
+        "vdd": (RailKind.SUPPLY, RailEvidence.NAME),
+        "gnd": (RailKind.GROUND, RailEvidence.NAME),
+    }
+    assert evidence(flat(INVERTER), ["vdd"]) == {"vdd": (RailKind.SUPPLY, RailEvidence.USER)}
+
+
+DECLARED = """.global hot cold clk
+.subckt inv a y
+mn y a cold cold nmos w=1u l=0.1u
+mp y a hot hot pmos w=1u l=0.1u
+mc y clk cold cold nmos w=1u l=0.1u
+.ends
+.subckt top in out
+x1 in mid inv
+x2 mid out inv
+.ends
+"""
+
+
+def test_global_nets_that_nothing_reads_are_rails(flat: Flatten):
+    assert evidence(flat(DECLARED, "top")) == {
+        "hot": (RailKind.SUPPLY, RailEvidence.GLOBAL),
+        "cold": (RailKind.GROUND, RailEvidence.GLOBAL),
+    }
+
+
+BENCH = """mp out in 5 5 pmos w=1u l=0.1u
+mn out in 0 0 nmos w=1u l=0.1u
+ms out in2 tap 0 nmos w=1u l=0.1u
+vsup 5 0 3.3
+vin in 0 1
+vtap tap 0 1
+isup 7 0 1u
+rl 7 out 1k
+"""
+
+
+def test_a_voltage_source_makes_a_rail_of_what_feeds(flat: Flatten):
+    """Node 5 has the well; `in` is read, `tap` feeds nothing, a current source drives a signal."""
+    assert evidence(flat(BENCH)) == {
+        "0": (RailKind.GROUND, RailEvidence.NAME),
+        "5": (RailKind.SUPPLY, RailEvidence.SOURCE),
+    }
+    floating = BENCH.replace("vsup 5 0 3.3", "vsup 5 7 3.3")
+    assert "5" not in evidence(flat(floating))
+
+
+def test_a_port_called_like_a_rail_that_feeds_is_one(flat: Flatten):
+    text = INVERTER + (
+        ".subckt top a y vdd gnd vdd_filter vdd_ok\n"
+        "x1 a y vdd gnd inv\nx2 a y2 vdd_filter gnd inv\nx3 y2 vdd_ok vdd gnd inv\n.ends\n"
+    )
+    assert evidence(flat(text, "top")) == {
+        "vdd": (RailKind.SUPPLY, RailEvidence.NAME),
+        "gnd": (RailKind.GROUND, RailEvidence.NAME),
+        "vdd_filter": (RailKind.SUPPLY, RailEvidence.NAME),
+    }
+
+
+OWN_WELLS = """.subckt top a b c x y z down
+m1 x a down w1 nmos w=3u l=0.1u
+m2 y b down w2 nmos w=2u l=0.1u
+m3 z c down w3 nmos w=2u l=0.1u
+.ends
+"""
+
+
+def test_most_of_the_width_where_bulks_tell_nothing(flat: Flatten):
+    """All 7 um hang on `down`, 3 um on `x` at most; where one output has all of it, neither is told."""
+    assert evidence(flat(OWN_WELLS)) == {"down": (RailKind.GROUND, RailEvidence.WIDTH)}
+    joined = OWN_WELLS.replace("m2 y", "m2 x").replace("m3 z", "m3 x")
+    assert evidence(flat(joined)) == {}
+
+
+def test_what_is_no_rail_can_be_said(flat: Flatten):
+    circuit = flat(BY_BULK)
+    assert rails_by_name(circuit, ["!up"]) == {"down": RailKind.GROUND}
+    assert rails_by_name(circuit, ["!U*", "!down"]) == {}
+    assert rails_by_name(circuit, ["*", "!in", "!out", "!mid"]).keys() == {"up", "down"}
+    assert rails_by_name(flat(INVERTER), ["!vdd", "! gnd"]) == {}
+
+
+HIERARCHY = (
+    INVERTER
+    + """.subckt core in out vddi gnd
+x1 in mid vddi gnd inv
+x2 mid out vddi gnd inv
+.ends
+.subckt top in out vdd gnd
+msw local in vdd vdd pmos w=9u l=0.1u
+xa in m local gnd core
+xb m out sense[3] gnd core
+ms sense[3] in vdd vdd pmos w=9u l=0.1u
+.ends
+"""
+)
+
+
+def test_inner_nets_are_named_by_path(flat: Flatten):
+    circuit = flat(HIERARCHY, "top")
+    assert "xa/mid" in circuit.net_names()
+    base = {"vdd": RailKind.SUPPLY, "gnd": RailKind.GROUND}
+    assert rails_by_name(circuit) == base
+    assert rails_by_name(circuit, ["mid"]) == {}  # of the top cell, which has none
+    assert rails_by_name(circuit, ["*/MID"]).keys() == {"xa/mid", "xb/mid"}
+    assert rails_by_name(circuit, ["vdd", "xb/mid"]).keys() == {"vdd", "xb/mid"}
+    assert rails_by_name(circuit, ["sense[3]"]) == {"sense[3]": RailKind.SUPPLY}
+
+
+@pytest.mark.parametrize("name", ["vddi", "VVDD", "virtual_vdd", "vdd_int", "vddsw", "gnd_v", "vreg", "vssi"])
+def test_names_of_virtual_supplies(name: str):
+    assert is_virtual_supply_name(name)
+    assert rail_kind_of_name(name) is RailKind.SIGNAL
+
+
+@pytest.mark.parametrize("name", ["vdd", "vref", "vddok", "in", "q", "vin", "virtual", "gndsense"])
+def test_names_that_are_none(name: str):
+    assert not is_virtual_supply_name(name)
