@@ -14,6 +14,7 @@ from circuitgcl.errors import SourceLocation
 from circuitgcl.graph.pins import pin_role_codes
 from circuitgcl.netlist.records import FlatCircuit
 from circuitgcl.parasitics import Parasitics
+from circuitgcl.parasitics.reading import RECOGNISED_GROUND
 from circuitgcl.parasitics.spice.repeated import MOVED_AND_KEPT
 from circuitgcl.schema import PinRole
 from circuitgcl.units import format_capacitance
@@ -163,12 +164,21 @@ def _unmatched(design: Design) -> Iterator[Finding]:
 
 def _noted(design: Design, parasitics: Parasitics) -> Iterator[Finding]:
     """What the reader of the extraction noticed."""
+    schematic = {name.casefold() for name in design.graph.circuit.net_names()}
     for note in parasitics.skipped_cards:
+        net = note.kind.removeprefix("net ").removesuffix(RECOGNISED_GROUND)
+        if note.kind.endswith(RECOGNISED_GROUND) and net.casefold() in schematic:
+            yield _finding(
+                design,
+                FindingKind.ZERO_GROUND,
+                f"no capacitor goes to node 0, so {net} was taken for the reference node: was there no "
+                f'substrate to extract? If {net} is it, say ground = ["{net}"] in the manifest',
+            )
         if note.kind == _SHORTED and not parasitics.is_pin_level:
             yield _finding(
                 design,
                 FindingKind.SELF_COUPLING,
-                f"{note.count} capacitors have both ends on one node; they say nothing",
+                f"{_capacitors(note.count, 'has', 'have')} both ends on one node; no label comes of that",
                 line=note.first_line,
             )
         elif note.kind == MOVED_AND_KEPT:
@@ -183,9 +193,15 @@ def _noted(design: Design, parasitics: Parasitics) -> Iterator[Finding]:
             yield _finding(
                 design,
                 FindingKind.DOUBLE_COUNTING,
-                f"{note.count} capacitors: {note.kind}",
+                f"{_capacitors(note.count)}: {note.kind}",
                 line=note.first_line,
             )
+
+
+def _capacitors(count: int, *verbs: str) -> str:
+    """How many, with a verb in singular and plural where it takes one."""
+    verb = f" {verbs[count != 1]}" if verbs else ""
+    return f"{count} capacitor{'s'[: count != 1]}{verb}"
 
 
 def _repeated(design: Design) -> Iterator[Finding]:

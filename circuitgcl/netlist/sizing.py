@@ -79,8 +79,10 @@ class SizedCards:
         """What had to be assumed."""
         if not self._micrometre_cards:
             return []
+        count = self._micrometre_cards
+        cards = "1 device card gives" if count == 1 else f"{count} device cards give"
         return [
-            f"{self.netlist.path}: {self._micrometre_cards} device cards give lengths of 1 mm or more; "
+            f"{self.netlist.path}: {cards} lengths of 1 mm or more; "
             "taken to be in micrometres and scaled by 1e-6"
         ]
 

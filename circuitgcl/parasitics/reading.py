@@ -40,6 +40,10 @@ _READERS: dict[ExtractionFormat, Callable[[str | Path], Parasitics]] = {
     ExtractionFormat.MAGIC_EXT: read_magic_ext,
 }
 
+RECOGNISED_GROUND = (
+    ", taken for the reference node"  # ends a note of `skipped_cards`, after `net` and its name
+)
+
 _SNIFFED_BYTES = 1 << 16
 
 # Nets that are the reference node of a file without capacitors to node `0`, the likeliest first.
@@ -138,6 +142,6 @@ def _with_recognised_ground(found: Parasitics) -> Parasitics:
     ground = next((nets[spelling] for spelling in _GROUND_SPELLINGS if spelling in nets), None)
     if ground is None:
         return found
-    note = SkippedCards(kind=f"net {ground}, taken for the reference node", count=1, first_line=1)
+    note = SkippedCards(kind=f"net {ground}{RECOGNISED_GROUND}", count=1, first_line=1)
     tied = tie_to_ground(found, [ground])
     return replace(tied, skipped_cards=(*found.skipped_cards, note))

@@ -280,17 +280,20 @@ class _Matching:
         return "no extracted node of this name"
 
     def _no_common_net(self) -> ParasiticsError:
-        extracted = ", ".join(self.parasitics.nets[:EXAMPLES]) or "none"
-        schematic = ", ".join(self.nets[:EXAMPLES]) or "none"
         doubts = len(self.joined.doubts)
         unclear = f" ({doubts} of them ambiguous)" if doubts else ""
         return ParasiticsError(
             f"no net is common to extraction and schematic: {len(self.parasitics.nets)} extracted{unclear}: "
-            f"{extracted} …, {len(self.nets)} in the schematic: {schematic} …; "
+            f"{_examples(self.parasitics.nets)}, {len(self.nets)} in the schematic: {_examples(self.nets)}; "
             f"tried {', '.join(self.tried)}. Do the two files belong to one design? "
             "If so, say with --map FILE which net is which.",
             location=SourceLocation(self.parasitics.source, 0),
         )
+
+
+def _examples(names: Sequence[str]) -> str:
+    """The first few names."""
+    return (", ".join(names[:EXAMPLES]) or "none") + (" …" if len(names) > EXAMPLES else "")
 
 
 def _is_top_level(name: str) -> bool:

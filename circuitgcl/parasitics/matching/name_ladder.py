@@ -35,6 +35,7 @@ _LATER_X = re.compile(r"/x+(?=[^/\n]+/)")
 _TO_SQUARE = str.maketrans("<({>)}", "[[[]]]")
 _BUS_OPEN = re.compile(r"\[(?=\d+\])")
 _BUS_CLOSE = re.compile(r"\](?<=\d\])")
+_BUS_WORD = re.compile(r"(_\d+)_(?=[/\n])")  # `a_3_` for `a[3]`, as logic synthesis writes it
 _GLOBAL_MARK = re.compile(r"!+\n")
 _ANONYMOUS_MARK = re.compile(r"#+\n")
 _HEAD = re.compile(rf"\n([^{_SEPARATORS}\n]+)[{_SEPARATORS}]")
@@ -71,13 +72,19 @@ class Joined:
             self.counts[rung] = self.counts.get(rung, 0) + len(one)
 
 
+def _without_brackets(text: str) -> str:
+    """Bits as `a_3`, whatever they were."""
+    bare = _BUS_CLOSE.sub("", _BUS_OPEN.sub("_", text.translate(_TO_SQUARE)))
+    return _BUS_WORD.sub(r"\1", bare) if "_\n" in bare or "_/" in bare else bare
+
+
 # Each works on the keys of the one before it; a text has a line feed before and behind every name.
 NORMALISATIONS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("up to case", str.casefold),
     ("up to escapes", lambda text: text.replace("\\", "")),
     ("up to separators", lambda text: _LEADING_SLASH.sub("\n", text.translate(_TO_SLASH))),
     ("up to leading X", lambda text: _LATER_X.sub("/", _FIRST_X.sub("\n", text))),
-    ("up to bus notation", lambda text: _BUS_CLOSE.sub("", _BUS_OPEN.sub("_", text.translate(_TO_SQUARE)))),
+    ("up to bus notation", _without_brackets),
     ("up to global mark", lambda text: _GLOBAL_MARK.sub("\n", text) if "!" in text else text),
     ("up to anonymous mark", lambda text: _ANONYMOUS_MARK.sub("\n", text) if "#" in text else text),
     ("up to underscores", lambda text: text.replace("/", "_")),

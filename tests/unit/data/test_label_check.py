@@ -155,6 +155,12 @@ def test_no_ground_capacitance(check: Check):
     assert "the extractor wrote none, which is not zero" in finding.message
 
 
+def test_a_rail_taken_for_the_substrate(check: Check):
+    """Without the cards to node 0 the reader takes the rail that is called like ground."""
+    report = check(lambda text: re.sub(r"(?m)^C\S* (\S+ 0|0 \S+) .*\n", "", text))
+    assert 'say ground = ["gnd"]' in the(report, FindingKind.ZERO_GROUND).message
+
+
 def test_ground_capacitance_to_rails_only(check: Check):
     report = check(lambda text: re.sub(r"(?m)^C\S* (\S+ (0|gnd)|(0|gnd) \S+) .*\n", "", text))
     assert "only to rails" in the(report, FindingKind.ZERO_GROUND).message
@@ -172,6 +178,7 @@ def test_self_coupling(check: Check):
         check(lambda text: text.replace(".ends", "Cself wl[1] wl[1] 3f\n.ends")), FindingKind.SELF_COUPLING
     )
     assert finding.location.line == len(synthetic_array(6, 5).extraction_text.splitlines())
+    assert "1 capacitor has both ends on one node" in finding.message
 
 
 def test_unannotated_nets(check: Check):

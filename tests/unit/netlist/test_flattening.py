@@ -281,6 +281,11 @@ def test_process_kit_instances_are_devices(flatten_deck: FlattenDeck) -> None:
     assert "2 device cards give lengths of 1 mm or more; taken to be in micrometres" in circuit.warnings[-1]
 
 
+def test_one_card_in_micrometres_is_one(flatten_deck: FlattenDeck) -> None:
+    circuit = flatten_deck("* t\nX1 a b sky130_fd_pr__cap_mim_m3_1 w=10 l=5\n")
+    assert ": 1 device card gives lengths of 1 mm or more" in circuit.warnings[-1]
+
+
 def test_a_process_kit_cell_of_its_own_name_is_the_device(flatten_deck: FlattenDeck) -> None:
     circuit = flatten_deck("* t\n.subckt cap_vpp c0 c1\nX1 c0 c1 cap_vpp\n.ends\n")
     assert pins(circuit) == {"X1": ["c0", "c1"]}

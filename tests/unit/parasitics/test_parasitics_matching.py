@@ -63,6 +63,8 @@ def test_coupling_counts_when_both_ends_match() -> None:
         ("xa.xb:n", "Xa/Xb|n", "up to separators"),
         ("bank/cell/n", "Xbank/Xcell/n", "up to leading X"),
         ("a<3>", "a[3]", "up to bus notation"),
+        ("a_3_", "a[3]", "up to bus notation"),
+        ("Xb/a_3_", "b/a<3>", "up to bus notation"),
         ("xbank/a_3_7", "xbank/a[3][7]", "up to bus notation"),
         (r"a\[3\]", "a[3]", "up to escapes"),
         (r"x1\/n", "x1/n", "up to escapes"),
@@ -167,7 +169,7 @@ def test_summary_names_what_is_left() -> None:
 def test_nothing_in_common() -> None:
     with pytest.raises(
         ParasiticsError,
-        match=r"d\.sp: no net is common .*: a, b …, 2 in the schematic: c, d …; tried as written, up to case",
+        match=r"d\.sp: no net is common .*: a, b, 2 in the schematic: c, d; tried as written, up to case",
     ):
         match_nets(extraction(["a", "b"]), ["c", "d"])
     with pytest.raises(ParasiticsError, match="0 in the schematic: none"):
