@@ -45,6 +45,11 @@ RECOGNISED_GROUND = (
 )
 
 _SNIFFED_BYTES = 1 << 16
+_PROMISES = {  # suffixes that no other format goes by
+    ".spef": ExtractionFormat.SPEF,
+    ".dspf": ExtractionFormat.DSPF,
+    ".ext": ExtractionFormat.MAGIC_EXT,
+}
 
 # Nets that are the reference node of a file without capacitors to node `0`, the likeliest first.
 _GROUND_SPELLINGS = (
@@ -98,7 +103,10 @@ def sniff_format(text: bytes) -> ExtractionFormat:
 def read_parasitics(
     path: str | Path, *, ground_names: Iterable[str] = (), top: str | None = None
 ) -> Parasitics:
-    """Read an extraction result; the format is told from the content, not from the file name.
+    """Read an extraction result; the format is told from the content.
+
+    A name that promises one format (`.spef`, `.dspf`, `.ext`) over another one's content is refused: such a
+    file was mixed up, or has lost its beginning. Any other name will do.
 
     Where a SPICE file has no capacitor to node `0` and no `ground_names` are given, a net that is called like
     ground (`VSUBS`, `gnd!`, `vss`, …) is taken for the reference node, and listed in `skipped_cards`.
@@ -109,7 +117,8 @@ def read_parasitics(
         top: subcircuit to read, for SPICE files with several designs.
 
     Raises:
-        ParasiticsError: the file cannot be read, its format is not supported, or its content is malformed.
+        ParasiticsError: the file cannot be read, its format is not supported or not that of its name, or its
+            content is malformed.
     """
     first = next(read_blocks(path, block_bytes=_SNIFFED_BYTES), None)
     if first is None:
@@ -122,6 +131,7 @@ def read_parasitics(
             f"this looks like {kind.value}, which is no extraction result; expected one of: {supported}.",
             location=SourceLocation(str(path), 1),
         )
+    _check_name(Path(path), kind)
     names = list(ground_names)
     if kind is ExtractionFormat.SPICE:
         found = read_spice(path, top=top)
@@ -132,6 +142,17 @@ def read_parasitics(
             f"there is no {top} in this file; it holds {found.design}.", location=SourceLocation(str(path), 0)
         )
     return tie_to_ground(found, names)
+
+
+def _check_name(path: Path, kind: ExtractionFormat) -> None:
+    suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
+    promised = _PROMISES.get(suffix.lower(), kind)
+    if promised is not kind:
+        raise ParasiticsError(
+            f"this looks like {kind.value}, but {suffix} stands for {promised.value}; "
+            "expected the content that the name promises. Rename the file if it is the right one.",
+            location=SourceLocation(str(path), 1),
+        )
 
 
 def _with_recognised_ground(found: Parasitics) -> Parasitics:

@@ -105,7 +105,11 @@ def annotated_text(
     simulator: str | None = None,
     dialect: str = "",
 ) -> str:
-    """What `write_annotated` writes."""
+    """What `write_annotated` writes.
+
+    Raises:
+        InputError, NetlistError, DataError: as for `write_annotated`.
+    """
     path = Path(path)
     chosen = simulator_named(simulator)
     check_not_source(circuit, path)

@@ -43,6 +43,26 @@ def test_format_is_told_from_content(tmp_path: Path, text: str, kind: Extraction
             read_parasitics(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "promised"),
+    [("x.spef", "SPEF"), ("x.SPEF.gz", "SPEF"), ("x.dspf", "DSPF"), ("x.ext", "Magic .ext")],
+)
+def test_a_name_over_the_content_of_another_format(name: str, promised: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(SPICE.encode()) if name.endswith(".gz") else SPICE.encode())
+    with pytest.raises(
+        ParasiticsError, match=f"{name}:1: this looks like SPICE C-netlist, but .* stands for {promised};"
+    ):
+        read_parasitics(path)
+
+
+@pytest.mark.parametrize("name", ["x.spf", "x.pex.netlist", "x", "spef"])
+def test_other_names_promise_nothing(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(SPICE)
+    assert read_parasitics(path).nets == ("a", "gnd", "b")
+
+
 def test_ground_names_are_an_option(tmp_path: Path) -> None:
     path = tmp_path / "x.sp"
     path.write_text(SPICE)
