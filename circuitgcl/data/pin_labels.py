@@ -18,13 +18,13 @@ from circuitgcl.graph.building import CircuitGraph
 from circuitgcl.graph.pins import pin_role_codes
 from circuitgcl.netlist.records import FlatCircuit
 from circuitgcl.parasitics import Parasitics
+from circuitgcl.parasitics.matching.device_pins import match_devices
 from circuitgcl.schema import PinRole
 
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
 
 _PIN_NAME = re.compile(r"(?P<device>.+)[:/.|](?P<pin>[^:/.|]+)")
-_LEADING_X = re.compile(r"(^|/)x+(?=[^/])")
 _PLACES = {  # SPICE position by the letter or word an extractor writes
     **dict.fromkeys(("d", "drain", "c", "collector", "p", "plus", "pos", "a", "anode", "1"), 0),
     **dict.fromkeys(("g", "gate", "base", "n", "minus", "neg", "k", "cathode", "2"), 1),
@@ -153,18 +153,16 @@ def _net_of_nodes(parasitics: Parasitics) -> list[str]:
 
 
 def _pins_named(circuit: FlatCircuit, names: Sequence[str]) -> NDArray[np.int64]:
-    """Flat pin of every pin name, -1 for an unknown one; a device is found as written, then coarser."""
-    devices = circuit.device_names()
-    exact = {name: device for device, name in enumerate(devices)}
-    coarse = {_coarse(name): device for device, name in enumerate(devices)}
+    """Flat pin of every pin name, -1 for an unknown one; pins of fingers are those of their device."""
+    cuts = [_PIN_NAME.fullmatch(name) for name in names]
+    extracted = list(dict.fromkeys(cut["device"] for cut in cuts if cut is not None))
+    joined = match_devices(extracted, circuit.device_names(), (circuit.name,))
+    partner = dict(zip(extracted, joined.partner.tolist(), strict=True))
     is_base = pin_role_codes(circuit) == PinRole.BASE
     found = np.full(len(names), -1, np.int64)
-    for number, name in enumerate(names):
-        cut = _PIN_NAME.fullmatch(name)
-        if cut is None:
-            continue
-        device = exact.get(cut["device"], coarse.get(_coarse(cut["device"]), -1))
-        if device < 0:
+    for number, cut in enumerate(cuts):
+        device = -1 if cut is None else partner[cut["device"]]
+        if cut is None or device < 0:
             continue
         start, stop = circuit.pin_offset[device : device + 2].tolist()
         letter = cut["pin"].casefold()
@@ -174,10 +172,6 @@ def _pins_named(circuit: FlatCircuit, names: Sequence[str]) -> NDArray[np.int64]
         if 0 <= place < stop - start:
             found[number] = start + place
     return found
-
-
-def _coarse(name: str) -> str:
-    return _LEADING_X.sub(r"\1", re.sub(r"[.:|]", "/", name.casefold()))
 
 
 def _summed(

@@ -101,6 +101,21 @@ def test_parts_sum_to_the_coupling_of_nets(graph: CircuitGraph, labels: Labels):
     )
 
 
+def test_pins_of_fingers_are_pins_of_their_device(graph: CircuitGraph, tmp_path: Path, pin: dict[str, int]):
+    path = tmp_path / "fingers.pin.pex.sp"
+    path.write_text(
+        "* two gate fingers on pieces of their own, one called as LVS tools call elements\n"
+        "*|P Mx1/mn@2:G a Mx1/mn@2:G\n*|P x1/mn:G a x1/mn:G\n.subckt pair_pex\n"
+        "C1 x1/mn:G 0 1f\nC2 Mx1/mn@2:G 0 2f\nC3 Mx1/mn@2:G b 4f\nC4 a b 8f\n.ends\n"
+    )
+    found = label_nets(graph, read_parasitics(path)).pins
+    assert found is not None
+    assert found.unknown_pins == 0
+    assert found.pin_load_farad[pin["x1/mn:1"]] == pytest.approx(3e-15)
+    assert (found.pin_net_farad * 1e15).tolist() == pytest.approx([4.0])
+    assert found.pin_net_pair[0, 0] == pin["x1/mn:1"]
+
+
 def test_real_extraction():
     from dataclasses import replace
 
