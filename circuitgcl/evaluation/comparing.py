@@ -28,6 +28,7 @@ SCHEMA = 1
 
 _CONFIDENCE = 0.95
 _NORMAL_95 = 1.96  # standard errors
+_ROUNDS = 20  # of choosing values and measuring their shift; a few are enough
 _ROUNDING = 1e-5  # of a value: files with six significant digits differ by less
 _QUANTITIES = ("ground", "coupling", "total")
 
@@ -108,7 +109,8 @@ def compare(
     """Compare two files with capacitances of one design: extractions, or estimates of `Estimator`.
 
     Nets are matched by the ladder of names of `match_nets`. Scatter figures count what both files list and
-    one of them finds larger than the threshold.
+    one of them finds larger than the threshold; bias and scale what one does once the factor between the
+    files is taken out, so that the threshold does not move them.
 
     Args:
         a: the reference.
@@ -203,9 +205,11 @@ def _pair_table(one: CapacitanceTable, other: CapacitanceTable, partner: NDArray
 def _scores(a: pd.Series, b: pd.Series, least: float) -> dict[str, Any]:
     """Agreement where both files have a value and one of them is above the threshold."""
     reference, compared = a.to_numpy(np.float64), b.to_numpy(np.float64)
-    scored = (np.maximum(reference, compared) >= least) & (np.minimum(reference, compared) > 0)
+    both = np.minimum(reference, compared) > 0
+    reference, compared = reference[both], compared[both]
+    decades = _unselected_errors(reference, compared, least)
+    scored = np.maximum(reference, compared) >= least
     reference, compared = reference[scored], compared[scored]
-    decades = np.log10(compared) - np.log10(reference)
     scale, low, high = refit_scale(decades)
     count = len(decades)
     error = _NORMAL_95 * float(decades.std(ddof=1)) / math.sqrt(count) if count > 1 else None
@@ -216,6 +220,26 @@ def _scores(a: pd.Series, b: pd.Series, least: float) -> dict[str, Any]:
         "scale_low": _rounded(low),
         "scale_high": _rounded(high),
     }
+
+
+def _unselected_errors(reference: FloatArray, compared: FloatArray, least: float) -> FloatArray:
+    """log10 of compared over reference, of pairs of values chosen without regard to their errors.
+
+    Of two files that differ by a factor, the threshold keeps the small values on which the larger file errs
+    upwards. It is therefore put to both halfway between them, where it favours neither.
+    """
+    decades = np.log10(compared) - np.log10(reference)
+    middle = np.log10(reference) + decades / 2
+    chosen = np.maximum(reference, compared) >= least
+    for _ in range(_ROUNDS):
+        if not chosen.any():
+            break
+        shift = float(np.median(decades[chosen]))
+        again = middle + np.abs(decades - shift) / 2 >= math.log10(least)
+        if np.array_equal(again, chosen):
+            break
+        chosen = again
+    return decades[chosen]
 
 
 def refit_scale(decades: FloatArray) -> tuple[float | None, float | None, float | None]:

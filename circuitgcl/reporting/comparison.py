@@ -43,7 +43,8 @@ def print_comparison(console: Console, comparison: Comparison, *, worst: int = 1
     threshold = format_capacitance(comparison.min_cap_farad)
     console.print(
         f"of what both list and one finds above {threshold}; bias: mean error;\n"
-        "factor on B: what brings it onto A, from the median\n",
+        "factor on B: what brings it onto A, from the median; both of what is above\n"
+        "the threshold once the factor is taken out\n",
         style="dim",
         highlight=False,
     )

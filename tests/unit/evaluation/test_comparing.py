@@ -213,6 +213,21 @@ def test_interval_of_the_scale_covers_the_truth():
     assert 0.93 <= covered / 400 <= 1.0
 
 
+@pytest.mark.parametrize("factor", [0.4, 1.0, 2.5])
+def test_the_threshold_does_not_move_the_scale(factor: float, write: Write):
+    """Most values lie around the threshold, and both files err."""
+    rng = np.random.default_rng(3)
+    truth = 0.01 * np.exp(rng.normal(0, 1, 3000))
+    one, other = (truth * np.exp(rng.normal(0, 0.3, 3000)) for _ in range(2))
+    files = [
+        write(name, spice(*(f"n{i} 0 {value:.9g}" for i, value in enumerate(values.tolist()))))
+        for name, values in (("a.sp", one), ("b.sp", factor * other))
+    ]
+    found = compare(*files).scores()["net_ground"]
+    assert found["scale_low"] < 1 / factor < found["scale_high"]
+    assert found["bias_decades"] == pytest.approx(math.log10(factor), abs=1.5 * found["bias_error_decades"])
+
+
 def test_swapping_the_files_inverts_the_figures(write: Write):
     a = write("a.sp", spice("a 0 1", "b 0 2", "c 0 3", "a b 4"))
     b = write("b.sp", spice("a 0 2", "b 0 3", "c 0 5", "a b 1"))
