@@ -46,7 +46,7 @@ class NetSums:
         counts = np.diff(circuit.terminal_offset)[leaf]
         flat = circuit.terminal_net[positions(circuit.terminal_offset[leaf], counts)].astype(np.int64)
         first = np.repeat(bodies.device_offset[:-1], np.diff(bodies.pin_offset))
-        repeated = ~_first_of(first + bodies.pin_device, slot, int(starts[-1]))
+        repeated = _repeated(first + bodies.pin_device, slot)
         joined_pin, joined_net = _joined(circuit, bodies, leaf, flat, counts)
         outside = ~repeated[joined_pin]
         return cls(
@@ -78,11 +78,13 @@ class NetSums:
         return np.maximum(found - again, 0.0)
 
 
-def _first_of(device: Index, net: Index, nets: int) -> BoolArray:
-    """Whether each pin is the first of its device on its net."""
-    _, first = np.unique(device * nets + net, return_index=True)
+def _repeated(device: Index, net: Index) -> BoolArray:
+    """Whether an earlier pin of the same device, all of which stand together, is on the same net."""
     found = np.zeros(len(device), bool)
-    found[first] = True
+    step = 1
+    while step < len(device) and (same := device[step:] == device[:-step]).any():
+        found[step:] |= same & (net[step:] == net[:-step])
+        step += 1
     return found
 
 
@@ -99,5 +101,5 @@ def _joined(
     net = circuit.terminal_net[np.repeat(circuit.terminal_offset[instance], pins) + bodies.pin_net[pin]]
     devices = offsets(np.diff(bodies.device_offset)[definition])
     device = np.repeat(devices[:-1], pins) + bodies.pin_device[pin]
-    later = ~_first_of(device, net.astype(np.int64), circuit.net_count)
+    later = _repeated(device, net.astype(np.int64))
     return pin[later], net[later].astype(np.int64)

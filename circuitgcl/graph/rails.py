@@ -170,13 +170,15 @@ def _add_recognised(guess: RailGuess, circuit: FlatCircuit, top: NDArray[np.int6
         guess.add(top[kinds == kind], kind, RailEvidence.NAME)
     ports = top[circuit.net_local[top] < circuit.definitions[circuit.instance_definition[0]].port_count]
     is_quiet: NDArray[np.bool_] = (supplies.feeds | supplies.widths.any(axis=1)) & ~supplies.is_read
-    quiet = top[is_quiet[top]]
-    own = _labels(circuit, quiet)
+    sourced = _sourced(circuit, guess.kinds)
     declared = {name.casefold() for name in circuit.global_nets}
+    some = top if declared else np.intersect1d(top, np.append(ports, sourced))
+    quiet = some[is_quiet[some]]
+    own = _labels(circuit, quiet)
     is_called = [_BEGINNING.fullmatch(label) and not is_virtual_supply_name(label) for label in own]
     evident = (
         (RailEvidence.GLOBAL, np.array([label.casefold() in declared for label in own], bool)),
-        (RailEvidence.SOURCE, np.isin(quiet, _sourced(circuit, guess.kinds)) & supplies.feeds[quiet]),
+        (RailEvidence.SOURCE, np.isin(quiet, sourced) & supplies.feeds[quiet]),
         (RailEvidence.NAME, np.isin(quiet, ports) & supplies.feeds[quiet] & np.array(is_called, bool)),
     )
     for evidence, chosen in evident:
