@@ -36,6 +36,8 @@ NUMBER_PATTERN = (
 
 _SIGNED = re.compile(rf"(?P<sign>[+-]?){NUMBER_PATTERN}")
 
+_FARAD = frozenset({"", "f", "farad", "farads"})
+
 _POWER_BY_SUFFIX = {
     suffix: round(math.log10(scale)) for suffix, scale in SCALE_BY_SUFFIX.items() if suffix != "mil"
 }
@@ -83,6 +85,18 @@ def parse_number(text: str) -> float:
     if value is None:
         raise ValueError(f"{text!r} is not a SPICE number")
     return value
+
+
+def parse_farad(text: str) -> float:
+    """Value of a capacitance with or without unit, such as `0.0046PF`, `1.2f` or `3e-17`.
+
+    Raises:
+        ValueError: not a number, or an unknown unit.
+    """
+    match = _SIGNED.fullmatch(text)
+    if match is None or match["unit"].lower() not in _FARAD:
+        raise ValueError(f"{text!r} is no number with a unit of capacitance")
+    return parse_number(text)
 
 
 def format_engineering(value: float, unit: str = "", digits: int = 3) -> str:

@@ -77,14 +77,14 @@ def farad(text: str | None, option: str) -> float | None:
     """Capacitance of an option such as `0.01f` or `1e-17`.
 
     Raises:
-        InputError: not a positive, finite SPICE number.
+        InputError: not a positive, finite number, or an unknown unit.
     """
-    from circuitgcl.units import parse_number
+    from circuitgcl.units import parse_farad
 
     if text is None:
         return None
     try:
-        value = parse_number(text)
+        value = parse_farad(text)
     except ValueError:
         value = 0.0
     if not 0 < value < math.inf:

@@ -93,6 +93,7 @@ BAD_OPTIONS = [
     ("folder", ["{folder}"], "is a directory"),
     ("top", ["{netlist}", "--top", "nix"], "latch.sp: there is no subcircuit 'nix'"),
     ("min cap", ["{netlist}", "--min-cap", "-1f"], "--min-cap '-1f'"),
+    ("min cap unit", ["{netlist}", "--min-cap", "3zz"], "--min-cap '3zz'"),
     ("min cap text", ["{netlist}", "--min-cap", "small"], "--min-cap 'small'"),
     ("min cap endless", ["{netlist}", "--min-cap", "1e999"], "--min-cap '1e999'"),
     ("key", ["{netlist}", "--set", "min_cap=1"], "did you mean min_cap_farad?"),

@@ -80,3 +80,20 @@ def test_evaluate_takes_a_map_for_one_design_only(refuse: Refuse, tmp_path: Path
     manifest = tmp_path / "m.toml"
     manifest.write_text("")
     assert "--map goes with SCHEMATIC EXTRACTED" in refuse("evaluate", manifest, "--map", manifest)
+
+
+def test_every_form_of_one_estimate_is_the_same(
+    call: Call, tiny_netlist: Path, tiny_model: Path, tmp_path: Path
+):
+    """Listed couplings of tables are those of SPEF; parquet keeps all digits, CSV six."""
+    spef = tmp_path / "x.spef"
+    for name in ("x.parquet", "x.json", "x.csv"):
+        table = tmp_path / name
+        outcome = call("estimate", tiny_netlist, "--model", tiny_model, "-o", table, "--spef", spef)
+        assert (outcome.code, outcome.err) == (0, "")
+        assert call("compare", spef, table, "-o", tmp_path / "c.json").code == 0
+        found = json.loads((tmp_path / "c.json").read_text())
+        for quantity in ("net_ground", "net_coupling", "net_total", "pair_coupling"):
+            assert found[quantity]["n"] > 0
+            assert abs(found[quantity]["bias_decades"]) < 1e-5, (name, quantity)
+        assert found["worst_nets"] == []

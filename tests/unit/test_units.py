@@ -10,6 +10,7 @@ from circuitgcl.units import (
     SCALE_BY_SUFFIX,
     format_capacitance,
     format_engineering,
+    parse_farad,
     parse_number,
     plain_number,
 )
@@ -140,3 +141,12 @@ def test_a_number_without_unit_has_no_trailing_blank() -> None:
 def test_capacitance_is_written_in_femtofarad() -> None:
     assert format_capacitance(1.23456e-13) == "123 fF"
     assert format_capacitance(4.2e-18) == "0.0042 fF"
+
+
+def test_farad_has_no_other_unit() -> None:
+    assert [parse_farad(text) for text in ("0.0046PF", "1.2f", "3e-17", "2F", "-1fF")] == [
+        *(4.6e-15, 1.2e-15, 3e-17, 2e-15, -1e-15)
+    ]
+    for text in ("3zz", "2.5zF", "1 f", "f", "1pH", ""):
+        with pytest.raises(ValueError, match="no number with a unit of capacitance"):
+            parse_farad(text)

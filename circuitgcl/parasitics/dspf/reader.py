@@ -53,7 +53,7 @@ from circuitgcl.parasitics.dspf.network import (
     UnknownNodeError,
 )
 from circuitgcl.parasitics.records import FloatArray, OffsetArray, Parasitics, SkippedCards
-from circuitgcl.units import NUMBER_PATTERN, parse_number
+from circuitgcl.units import parse_farad
 
 _DEVICES = -2  # section of the cards between the sections of nets
 _BEFORE = -3  # section of the cards before the first net
@@ -63,9 +63,7 @@ _PIN_FIELDS = 8  # *|I (name instance terminal direction capacitance x y)
 _INSTANCE_SECTION = re.compile(rb"(?i)\*+\s*(instance|device)s?\s+section")
 _MARKED = re.compile(rb"\((.*)\) // (?:piece|on (\S+))\s*$", re.DOTALL)  # as `write_dspf` does
 _CLOSED = re.compile(rb"\((.*?)\)\s*(?://.*|[$;].*)?$", re.DOTALL)
-_NUMBER = re.compile(NUMBER_PATTERN)
 _MANTISSA = re.compile(rb"[+-]?([0-9.]+)")
-_UNITS = frozenset({"", "f", "farad", "farads"})
 
 
 def read_dspf(path: str | Path) -> Parasitics:
@@ -86,19 +84,6 @@ def read_dspf(path: str | Path) -> Parasitics:
         if not late:
             return reader.finish()
         known |= late  # names that looked like sub-nodes before they were declared: read again, knowing them
-
-
-def parse_farad(text: str) -> float:
-    """Value of a capacitance with or without unit, such as `0.0046PF`, `1.2f` or `3e-17`.
-
-    Raises:
-        ValueError: not a number, or an unknown unit.
-    """
-    value = parse_number(text)
-    match = _NUMBER.fullmatch(text.lstrip("+-"))
-    if match is None or match["unit"].lower() not in _UNITS:
-        raise ValueError(f"{text!r} has an unknown unit")
-    return value
 
 
 class _DspfReader:

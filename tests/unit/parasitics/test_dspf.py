@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_dspf, read_parasitics, to_net_level
 from circuitgcl.parasitics.blocks import read_blocks
-from circuitgcl.parasitics.dspf.reader import parse_farad
+from circuitgcl.units import parse_farad
 
 AMP = """*|DSPF 1.3
 *|DESIGN "amp"
