@@ -78,7 +78,7 @@ def test_findings_are_printed_with_their_lines(manifest: Path, call: Call, tmp_p
     outcome = call("dataset", "check", manifest, "-o", tmp_path / "c.json")
     assert outcome.code == 0
     assert "self coupling: 1" in outcome.out
-    assert f"{extraction}:{line} synthetic_4x4_s0: 1 capacitors have both ends on one node" in outcome.out
+    assert f"{extraction}:{line} synthetic_4x4_s0: 1 capacitor has both ends on one node" in outcome.out
     assert "2 designs checked: 1 finding" in outcome.out
     (finding,) = json.loads((tmp_path / "c.json").read_text())["findings"]
     assert (finding["kind"], finding["file"], finding["line"]) == ("self coupling", str(extraction), line)
