@@ -47,7 +47,9 @@ from circuitgcl.parasitics.spice.scopes import (
     looks_structured,
     master_of,
 )
+from circuitgcl.units import parse_farad
 
+_LARGE_FARAD = 1e-6  # from which on a value is looked at for its unit: letters of none leave whole farads
 _TERMINALS = {b"M": MOS_TERMINALS, b"J": MOS_TERMINALS, b"Q": BIPOLAR_TERMINALS}
 
 
@@ -123,7 +125,8 @@ class _SpiceReader:
         resistor = lines.begin_with(b"Rr")[chosen]
         names, ends, values = split_cards(lines.words(plain))
         value = numbers(values)
-        for i in np.flatnonzero(~((value >= 0) & (value < np.inf))).tolist():
+        usual = (value >= 0) & (value < np.where(resistor, np.inf, _LARGE_FARAD))
+        for i in np.flatnonzero(~usual).tolist():
             fields = [names[i], *ends[2 * i : 2 * i + 2], values[i]]
             value[i] = self._card_value(fields, int(rows[i]))
         self._store(rows, ends, value, resistor)
@@ -246,7 +249,7 @@ class _SpiceReader:
             self._take_device(fields, kind, line)
             return float("nan")
         try:
-            return capacitor_farad(fields) if kind == b"C" else resistor_ohm(fields)
+            return capacitor_farad(fields, parse_farad) if kind == b"C" else resistor_ohm(fields)
         except ValueError as error:
             raise self._error(line, str(error)) from None
 

@@ -285,3 +285,9 @@ def test_any_bytes_are_read_or_refused_in_one_line(tmp_path: Path, data: bytes) 
         assert len(found.nodes) == len(set(found.nodes)) == len(found.ground_farad)
         assert found.pin_offset[-1] == len(found.pin_names)
     assert "\n" not in refusal
+
+
+@pytest.mark.parametrize("card", ["C1 a 0 2.5zF", "C1 a 0 c=2.5zF", "C1 a 0 3ohm $ remark"])
+def test_unknown_units(card: str, tmp_path: Path) -> None:
+    with pytest.raises(ParasiticsError, match=r":2: cannot use `.*` of capacitor C1; expected one value"):
+        read(tmp_path, f"* t\n{card}\nC2 a b 1fF\n".encode())
