@@ -24,6 +24,7 @@ from circuitgcl.errors import ParasiticsError, SourceLocation
 from circuitgcl.parasitics.blocks import TextBlock, decode, read_blocks
 from circuitgcl.parasitics.cards import (
     CARD_FIELDS,
+    Lines,
     Mask,
     capacitor_farad,
     is_design_device,
@@ -92,6 +93,16 @@ def _read_flat(path: str | Path) -> Parasitics:
     return reader.finish()
 
 
+def _opens_parenthesis(lines: Lines) -> Mask:
+    """Lines whose second field begins so, as nodes do in Spectre's language, [L]."""
+    found = np.zeros(len(lines.starts), dtype=bool)
+    places = np.flatnonzero(lines.buffer == ord("("))
+    for row in np.unique(np.searchsorted(lines.starts, places, side="right") - 1).tolist():
+        fields = lines.data[lines.starts[row] : lines.stops[row]].split(None, 2)
+        found[row] = len(fields) > 1 and fields[1].startswith(b"(")
+    return found
+
+
 class _SpiceReader:
     """State carried from block to block."""
 
@@ -116,6 +127,8 @@ class _SpiceReader:
     def take(self, block: TextBlock) -> None:
         lines = sort_lines(block.data)
         plain = lines.begin_with(b"CcRr") & (lines.fields == CARD_FIELDS) & ~lines.continued()
+        if b"(" in lines.data:
+            plain &= ~_opens_parenthesis(lines)
         for row, text in lines.texts(~plain & ~lines.comment):
             self._take_line(text, block.first_line + row)
         if lines.ends_statement(self._pending_line - block.first_line):

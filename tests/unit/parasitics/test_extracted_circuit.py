@@ -187,6 +187,22 @@ def test_levels_show_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert loads(read_spice(path)) == {"p": 6}
 
 
+@pytest.mark.parametrize("block_bytes", [1, 9, 1 << 20])
+def test_a_node_that_opens_a_parenthesis_is_one_in_any_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    path = tmp_path / "x.sp"
+    path.write_text("* flat\nC0 ( 0 1f\nC1 a b 2f $ (remark)\nC2 b 0 3f\n")
+    for module in ("reader", "scopes"):
+        monkeypatch.setattr(
+            f"circuitgcl.parasitics.spice.{module}.read_blocks",
+            lambda path: read_blocks(path, block_bytes=block_bytes),
+        )
+    found = read_spice(path)
+    assert found.nodes == ("(", "a", "b")
+    assert found.ground_farad.tolist() == [1e-15, 0.0, 3e-15]
+
+
 def test_magic_hierarchy(tmp_path: Path) -> None:
     """Two uses of a cell; the parent takes back what the cells counted, with a negative capacitor."""
     path = tmp_path / "top.spice"
