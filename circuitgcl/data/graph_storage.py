@@ -7,13 +7,13 @@ from pathlib import Path
 from circuitgcl.data.array_files import read_arrays, write_arrays
 from circuitgcl.data.columns import from_columns, layout_of, to_columns
 from circuitgcl.errors import DataError, SourceLocation
-from circuitgcl.graph import CircuitGraph, features
+from circuitgcl.graph import CircuitGraph, feature_schema
 
 _KIND = "circuitgcl graph"
 
 
 def _schema() -> str:
-    return f"{features.SCHEMA_VERSION}.{layout_of(CircuitGraph)}"
+    return f"{feature_schema.SCHEMA_VERSION}.{layout_of(CircuitGraph)}"
 
 
 def save_graph(graph: CircuitGraph, path: str | Path) -> None:

@@ -17,7 +17,7 @@ from circuitgcl.data.array_files import read_arrays, sha256_of, write_arrays
 from circuitgcl.data.columns import from_columns, layout_of, to_columns
 from circuitgcl.data.designs import Design, DesignFiles
 from circuitgcl.errors import DataError, SourceLocation
-from circuitgcl.graph import features
+from circuitgcl.graph import feature_schema
 
 FORMAT_VERSION = 1
 SUFFIX = ".safetensors"
@@ -40,7 +40,7 @@ class StoredFiles(DesignFiles):
 
 def schema() -> str:
     """What a stored design must agree in with the program that reads it."""
-    return f"{FORMAT_VERSION}.{features.SCHEMA_VERSION}.{layout_of(Design)}"
+    return f"{FORMAT_VERSION}.{feature_schema.SCHEMA_VERSION}.{layout_of(Design)}"
 
 
 def save_design(design: Design, path: Path, provenance: Mapping[str, Any]) -> None:

@@ -1,14 +1,8 @@
-"""Node features: one named, unit-tagged schema, and the functions that fill it.
-
-The net and device columns follow the statistics of the published data (arXiv 2507.06535) and add what lets an
-array four times larger, or another technology, stay in range: fan-out over instances and sizes relative to
-the technology's shortest drawn channel. Counts and sizes enter as log(1 + x), x in the unit given.
-"""
+"""Node features: the functions that fill the columns of `circuitgcl.graph.feature_schema`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,61 +15,7 @@ from circuitgcl.schema import DeviceType, PinRole
 
 Float32Array = NDArray[np.float32]
 
-SCHEMA_VERSION = 1
 DEFAULT_CHANNEL_LENGTH_M = 100e-9  # reference of a circuit without any MOSFET
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One feature column."""
-
-    name: str
-    unit: str
-
-
-NET_FEATURES = (
-    Feature("mos", "count"),
-    Feature("gate_pins", "count"),
-    Feature("source_drain_pins", "count"),
-    Feature("bulk_pins", "count"),
-    Feature("mos_width", "channel lengths"),
-    Feature("mos_length", "channel lengths"),
-    Feature("gate_width", "channel lengths"),
-    Feature("source_drain_width", "channel lengths"),
-    Feature("pmos_pins", "count"),
-    Feature("resistors", "count"),
-    Feature("resistor_width", "channel lengths"),
-    Feature("resistor_length", "channel lengths"),
-    Feature("capacitors", "count"),
-    Feature("capacitor_fingers", "count"),
-    Feature("capacitor_value", "femtofarad"),
-    Feature("diodes", "count"),
-    Feature("diode_area", "squared channel lengths"),
-    Feature("diode_perimeter", "channel lengths"),
-    Feature("bipolar_pins", "count"),
-    Feature("instances", "count"),
-    Feature("is_port", "0 or 1"),
-    Feature("inverse_level", "1"),
-)
-
-DEVICE_FEATURES = (
-    *(Feature(f"is_{device_type.name.lower()}", "0 or 1") for device_type in DeviceType),
-    Feature("multiplier", "count"),
-    Feature("fingers", "count"),
-    Feature("width", "channel lengths"),
-    Feature("length", "channel lengths"),
-    Feature("area", "squared channel lengths"),
-    Feature("perimeter", "channel lengths"),
-    Feature("capacitance", "femtofarad"),
-    Feature("resistance", "kiloohm"),
-    Feature("terminals", "count"),
-)
-
-PIN_FEATURES = (
-    *(Feature(f"is_{role.name.lower()}", "0 or 1") for role in PinRole),
-    Feature("on_ground", "0 or 1"),
-    Feature("on_supply", "0 or 1"),
-)
 
 
 def channel_length_m(circuit: FlatCircuit) -> float:

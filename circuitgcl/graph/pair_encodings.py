@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from circuitgcl.errors import DataError
 from circuitgcl.graph.building import CircuitGraph
-from circuitgcl.graph.features import Feature, Float32Array, instance_levels
+from circuitgcl.graph.feature_schema import TERMINAL_FEATURES, Feature
+from circuitgcl.graph.features import Float32Array, instance_levels
 from circuitgcl.graph.indices import IndexedNames, IndexRelation
 from circuitgcl.graph.path_profiles import MAX_HOPS, path_counts
 from circuitgcl.graph.pins import pin_role_codes
 from circuitgcl.graph.segments import Index, offsets, positions
 from circuitgcl.graph.shared_parts import Memberships, shared_parts
-from circuitgcl.graph.terminals import TERMINAL_FEATURES
 from circuitgcl.schema import PinRole
 
 SCHEMA_VERSION = 1

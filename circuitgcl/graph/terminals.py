@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from circuitgcl.graph.contexts import ContextKind, ContextTable, TerminalTable, shared_children
 from circuitgcl.graph.device_bodies import Bodies
-from circuitgcl.graph.features import Feature, Float32Array, card_columns
+from circuitgcl.graph.feature_schema import MAX_COORDINATES
+from circuitgcl.graph.features import Float32Array, card_columns
 from circuitgcl.graph.indices import IndexRelation
 from circuitgcl.graph.pins import known_roles
 from circuitgcl.graph.segments import offsets, positions
@@ -20,43 +21,8 @@ from circuitgcl.graph.shared_parts import Memberships, shared_parts
 from circuitgcl.netlist.records import Definition, FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole
 
-TERMINAL_FEATURES = (
-    Feature("nmos_gates", "count"),
-    Feature("pmos_gates", "count"),
-    Feature("nmos_source_drains", "count"),
-    Feature("pmos_source_drains", "count"),
-    Feature("other_pins", "count"),
-    Feature("gate_width", "channel lengths"),
-    Feature("source_drain_width", "channel lengths"),
-    Feature("leaf_cells", "count"),
-    Feature("children", "count"),
-    Feature("is_port", "0 or 1"),
-    Feature("is_leaf", "0 or 1"),
-    Feature("cell_devices", "count"),
-    Feature("cell_area", "squared channel lengths"),
-    Feature("cell_nets", "count"),
-    Feature("cell_ports", "count"),
-    Feature("joined_area", "squared channel lengths"),
-    Feature("channel_length", "log nanometres"),
-)
 _COUNTS = 8
 _STATISTICS = 9  # the counts, and the area of the leaf cells joined
-
-MAX_COORDINATES = 4
-PAIR_FEATURES = (
-    Feature("is_same", "0 or 1"),
-    Feature("is_neighbour", "0 or 1"),
-    *(Feature(f"relation_{relation.name.lower()}", "0 or 1") for relation in IndexRelation),
-    *(Feature(f"coordinate_{place}", "0 or 1") for place in range(MAX_COORDINATES)),
-    Feature("shared_gate_source_drain", "count"),
-    Feature("shared_source_drain", "count"),
-    Feature("shared_gate", "count"),
-    Feature("shared_other", "count"),
-    Feature("shared_children", "count"),
-    Feature("same_cell", "0 or 1"),
-    Feature("same_terminal", "0 or 1"),
-)
-
 _OTHER_SLOT, _GATE_WIDTH, _SOURCE_DRAIN_WIDTH, _LEAVES, _JOINED_AREA = 4, 5, 6, 7, 8
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.errors import DataError
-from circuitgcl.graph.features import NET_FEATURES
-from circuitgcl.graph.terminals import PAIR_FEATURES, TERMINAL_FEATURES
+from circuitgcl.graph.feature_schema import NET_FEATURES, PAIR_FEATURES, TERMINAL_FEATURES
 
 if TYPE_CHECKING:
     from circuitgcl.graph.building import CircuitGraph

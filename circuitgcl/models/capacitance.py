@@ -21,8 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from circuitgcl.data.tensors import DesignTensors
-from circuitgcl.graph.features import NET_FEATURES
-from circuitgcl.graph.terminals import PAIR_FEATURES, TERMINAL_FEATURES
+from circuitgcl.graph.feature_schema import NET_FEATURES, PAIR_FEATURES, TERMINAL_FEATURES
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.label_shift import LabelLaw
 from circuitgcl.models.memory import ContextMemory, Source

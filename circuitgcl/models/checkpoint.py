@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from circuitgcl.config import from_mapping, to_mapping
 from circuitgcl.errors import CheckpointError, CircuitGCLError, DataError, SourceLocation
 from circuitgcl.files import write_atomically
-from circuitgcl.graph.features import DEVICE_FEATURES, NET_FEATURES, PIN_FEATURES, SCHEMA_VERSION
-from circuitgcl.graph.terminals import PAIR_FEATURES, TERMINAL_FEATURES
+from circuitgcl.graph.feature_schema import SCHEMA_VERSION, feature_schema
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.error_law import ErrorLaw
@@ -56,17 +55,6 @@ class ModelCheckpoint:
     def target_scale(self) -> TargetScale:
         """Scale and classes of the ground capacitance."""
         return TargetScale.named(self.model.config.target_scale)
-
-
-def _feature_schema() -> dict[str, Any]:
-    groups = {
-        "net": NET_FEATURES,
-        "device": DEVICE_FEATURES,
-        "pin": PIN_FEATURES,
-        "terminal": TERMINAL_FEATURES,
-        "pair": PAIR_FEATURES,
-    }
-    return {"version": SCHEMA_VERSION, **{k: [f"{f.name} [{f.unit}]" for f in v] for k, v in groups.items()}}
 
 
 def save_model(checkpoint: ModelCheckpoint, folder: str | Path) -> None:
@@ -217,7 +205,7 @@ def _write(folder: Path, header: Mapping[str, Any], module: nn.Module) -> None:
         temporary.replace(folder / TENSOR_FILE)
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot write a checkpoint into {folder}: {error}") from None
-    complete = {"format": FORMAT_VERSION, "features": _feature_schema(), **header}
+    complete = {"format": FORMAT_VERSION, "features": feature_schema(), **header}
     write_atomically(folder / HEADER_FILE, json.dumps(complete, indent=2) + "\n")
 
 
@@ -242,9 +230,13 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             f"format version {header.get('format')}; expected {FORMAT_VERSION}", location=place
         )
-    if header.get("features") != _feature_schema():
+    if (found := header.get("features")) != feature_schema():
+        version = found.get("version") if isinstance(found, dict) else None
         raise CheckpointError(
-            "trained with another feature schema; retrain it with this version", location=place
+            f"trained with feature schema {version}, this program has {SCHEMA_VERSION}"
+            f"{'' if version != SCHEMA_VERSION else ' with other features'}; train the model again "
+            "(`circuitgcl pretrain`, then `finetune`), or use the one of this program, `bundled`",
+            location=place,
         )
     tensor_path = folder / TENSOR_FILE
     try:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 from torch_geometric.nn import HeteroConv, SAGEConv
 
-from circuitgcl.graph.features import DEVICE_FEATURES, NET_FEATURES, PIN_FEATURES
+from circuitgcl.graph.feature_schema import DEVICE_FEATURES, NET_FEATURES, PIN_FEATURES
 from circuitgcl.schema import NodeType
 
 EdgeType = tuple[str, str, str]

@@ -273,7 +273,7 @@ def test_a_flipped_byte_is_noticed(built: Path):
 
 def test_files_of_another_schema(built: Path, monkeypatch: pytest.MonkeyPatch):
     files = read_data_set(built)[0]
-    monkeypatch.setattr(storage_module.features, "SCHEMA_VERSION", 999)
+    monkeypatch.setattr(storage_module.feature_schema, "SCHEMA_VERSION", 999)
     with pytest.raises(
         DataError, match=r"another version of circuitgcl.*run `circuitgcl dataset build` again"
     ):

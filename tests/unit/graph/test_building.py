@@ -10,7 +10,7 @@ import pytest
 
 from circuitgcl.errors import NetlistError
 from circuitgcl.graph import CircuitGraph, build_graph
-from circuitgcl.graph.features import DEVICE_FEATURES, NET_FEATURES, PIN_FEATURES
+from circuitgcl.graph.feature_schema import DEVICE_FEATURES, NET_FEATURES, PIN_FEATURES
 from circuitgcl.graph.pins import pin_role_codes
 from circuitgcl.netlist import FlatCircuit
 from circuitgcl.schema import PinRole

@@ -10,18 +10,21 @@ import pytest
 
 from circuitgcl.graph import CircuitGraph, build_graph
 from circuitgcl.graph.contexts import ContextKind
-from circuitgcl.graph.features import (
-    DEFAULT_CHANNEL_LENGTH_M,
+from circuitgcl.graph.feature_schema import (
     DEVICE_FEATURES,
     NET_FEATURES,
+    PAIR_FEATURES,
     PIN_FEATURES,
+    TERMINAL_FEATURES,
     Feature,
+)
+from circuitgcl.graph.features import (
+    DEFAULT_CHANNEL_LENGTH_M,
     Float32Array,
     channel_length_m,
     instance_levels,
 )
 from circuitgcl.graph.indices import IndexRelation
-from circuitgcl.graph.terminals import PAIR_FEATURES, TERMINAL_FEATURES
 from circuitgcl.netlist import FlatCircuit
 
 
@@ -42,11 +45,6 @@ def net_row(graph: CircuitGraph, net: str) -> dict[str, float]:
 
 def log_all(values: dict[str, float]) -> dict[str, float]:
     return {name: log1p(value) for name, value in values.items()}
-
-
-def test_feature_names_are_distinct():
-    for schema in (NET_FEATURES, DEVICE_FEATURES, PIN_FEATURES, TERMINAL_FEATURES, PAIR_FEATURES):
-        assert len({feature.name for feature in schema}) == len(schema)
 
 
 def test_nets(graph: CircuitGraph):
