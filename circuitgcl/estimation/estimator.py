@@ -19,6 +19,7 @@ from circuitgcl.errors import ConfigError
 from circuitgcl.estimation.expectation import expected_parasitics
 from circuitgcl.estimation.predicting import FloatArray, Prediction, Predictor, Quantity
 from circuitgcl.graph import CircuitGraph, RailKind, build_graph
+from circuitgcl.graph.virtual_supplies import virtual_supplies
 from circuitgcl.models.checkpoint import ModelCheckpoint, load_model
 from circuitgcl.models.memory import Source
 from circuitgcl.netlist import FlatCircuit, Netlist, NetlistConfig, flatten, read_netlist
@@ -46,7 +47,7 @@ class Bound(StrEnum):
 class GraphConfig:
     """How the circuit graph is built."""
 
-    rails: tuple[str, ...] = ()  # glob patterns of rail names; recognised automatically when empty
+    rails: tuple[str, ...] = ()  # glob patterns of rails, behind `!` of nets that are none; else recognised
     quotient: bool = True  # estimate structural classes and scatter back; the same numbers, sooner
 
 
@@ -323,6 +324,7 @@ def _summary(
     kinds, counts = np.unique(circuit.table.device_type[circuit.device_card], return_counts=True)
     names = circuit.net_names(np.flatnonzero(graph.rails).tolist())
     rail_kinds = graph.rails[graph.rails != 0]
+    virtual = np.flatnonzero(virtual_supplies(circuit, graph.rails)).tolist()
     skipped: dict[str, int] = {}
     for card in circuit.skipped_cards:
         skipped[card.kind] = skipped.get(card.kind, 0) + 1
@@ -336,6 +338,7 @@ def _summary(
         "nets": len(signal),
         "pins": circuit.pin_count,
         "rails": {name: RailKind(k).name.lower() for name, k in zip(names, rail_kinds.tolist(), strict=True)},
+        "virtual_supplies": circuit.net_names(virtual),  # signals, with estimates of their own
         "instances": len(circuit.instance_parent) - 1,
         "candidate_pairs": len(prediction.pair),
         "nets_from_memory": int(from_memory.sum()),

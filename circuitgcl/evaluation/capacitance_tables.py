@@ -6,7 +6,6 @@ its couplings to other signal nets.
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import math
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from circuitgcl.errors import DataError, SourceLocation
-from circuitgcl.graph.rails import RailKind, rail_kind_of_name
+from circuitgcl.graph.rails import RailKind, matches, rail_kind_of_name, wanted_and_refused
 from circuitgcl.parasitics import Parasitics, read_parasitics, tie_to_ground, to_net_level
 from circuitgcl.parasitics.records import sum_capacitors
 
@@ -84,9 +83,9 @@ def _folded(
 
 
 def _is_rail(name: str, patterns: Sequence[str]) -> bool:
-    if patterns:
-        return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
-    return rail_kind_of_name(name) != RailKind.SIGNAL
+    wanted, refused = wanted_and_refused(patterns)
+    told = matches(name, wanted) if wanted else rail_kind_of_name(name) != RailKind.SIGNAL
+    return told and not matches(name, refused)
 
 
 def _coupling_sums(parasitics: Parasitics) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +78,23 @@ def is_virtual_supply_name(name: str) -> bool:
     return _VIRTUAL.fullmatch(name) is not None
 
 
+def wanted_and_refused(patterns: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Patterns of rails, and those behind `!`, of nets that are none."""
+    refused = [pattern[len(NOT) :].strip() for pattern in patterns if pattern.startswith(NOT)]
+    return [pattern for pattern in patterns if not pattern.startswith(NOT)], refused
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the glob patterns means a name: any case, brackets stand for themselves."""
+    return bool(patterns) and _rule(tuple(patterns)).match(name.casefold()) is not None
+
+
+@lru_cache(maxsize=16)
+def _rule(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    parts = (fnmatch.translate(pattern.casefold().replace("[", "[[]")) for pattern in patterns)
+    return re.compile("|".join(parts))
+
+
 @dataclass(frozen=True, kw_only=True)
 class RailGuess:
     """Rails of a circuit with N flat nets, and why each is one."""
@@ -110,8 +128,7 @@ def guess_rails(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> RailGuess
             `xldo/vreg` or `*/vddi` for flat names. Given ones replace recognition. Those behind `!` name nets
             that are no rails, whatever else says so.
     """
-    wanted = [pattern for pattern in patterns if not pattern.startswith(NOT)]
-    refused = [pattern[len(NOT) :].strip() for pattern in patterns if pattern.startswith(NOT)]
+    wanted, refused = wanted_and_refused(patterns)
     kinds, evidence = np.zeros((2, circuit.net_count), np.int8)
     guess = RailGuess(kinds=kinds, evidence=evidence)
     allowed = ~_matching(circuit, refused)
@@ -239,8 +256,5 @@ def _matching(circuit: FlatCircuit, patterns: Sequence[str]) -> NDArray[np.bool_
         (deep, np.arange(circuit.net_count)),
     ):
         if chosen:
-            parts = [fnmatch.translate(part.casefold().replace("[", "[[]")) for part in chosen]
-            rule = re.compile("|".join(parts))
-            names = circuit.net_names(nets.tolist())
-            found[nets] |= [rule.match(name.casefold()) is not None for name in names]
+            found[nets] |= [matches(name, chosen) for name in circuit.net_names(nets.tolist())]
     return found

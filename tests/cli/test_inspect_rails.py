@@ -57,3 +57,11 @@ def test_a_guess_is_overruled(call: Callable[..., Any], deck: Path):
     rails, printed = inspected(call, deck, "--rails", "v*,inner,gnd,!vctl")
     assert rails == {"vdd": ["supply", "user"], "gnd": ["ground", "user"], "inner": ["supply", "user"]}
     assert "virtual" not in printed
+
+
+def test_a_virtual_supply_has_an_estimate(call: Callable[..., Any], deck: Path, tiny_model: Path):
+    output = deck.with_name("estimate.json")
+    assert call("estimate", deck, "--model", tiny_model, "-o", output).code == 0
+    estimate = json.loads(output.read_text())
+    assert estimate["summary"]["virtual_supplies"] == ["inner"]
+    assert "inner" in {row["net"] for row in estimate["nets"]}

@@ -112,6 +112,9 @@ def test_rails_and_ground_are_load(write: Write):
     found = compare(a, b, ground=("sub_x",))
     assert found.scores()["net_ground"]["mae_decades"] == 0.0
     assert list(found.nets["net"]) == ["a", "b"]
+    assert (
+        compare(a, b, rails=("!vdd", "!SUB*")).report.extra == compare(a, b, rails=("nothing",)).report.extra
+    )
     signals = compare(a, b, rails=("nothing",))
     assert [item.name for item in signals.report.extra] == ["vdd", "sub_x"]
     assert signals.only_a_farad == pytest.approx((99 + 2 + 4) * 1e-15)
