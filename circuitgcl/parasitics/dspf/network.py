@@ -92,6 +92,7 @@ class SectionedNetwork:
         self._ground = np.zeros(1024)  # by id
         self._from_ground = np.zeros(1024)  # by id; capacitors listed in the sections of ground nets
         self._in_section = np.zeros(1024)  # by net
+        self._n_ground = np.zeros(1024, dtype=np.int64)  # by id; capacitors to ground
         self._used = np.zeros(1024, dtype=bool)  # by id
         self._couplings = CouplingSums()
         self._inside = 0  # capacitors within one net
@@ -204,6 +205,7 @@ class SectionedNetwork:
             (self._from_ground, (low == GROUND) & between & (section == GROUND_SECTION)),
         ):
             np.add.at(total, high[chosen], farad[chosen])
+            np.add.at(self._n_ground, high[chosen], 1)
         counted = between & (section != GROUND_SECTION)
         np.add.at(self._in_section, section[counted], farad[counted])
         coupled = np.flatnonzero(between & (low != GROUND))
@@ -298,9 +300,9 @@ class SectionedNetwork:
         self._role.append(_FREE)
         self._first_line.append(0)
         if number + 2 > len(self._ground):  # one to spare, which takes what is meant for GROUND
-            self._ground, self._from_ground, self._in_section, self._used = (
+            self._ground, self._from_ground, self._in_section, self._n_ground, self._used = (
                 np.concatenate([x, np.zeros_like(x)])
-                for x in (self._ground, self._from_ground, self._in_section, self._used)
+                for x in (self._ground, self._from_ground, self._in_section, self._n_ground, self._used)
             )
         return number
 
@@ -451,6 +453,7 @@ class SectionedNetwork:
 
     def _note_inside(self, node_of: OffsetArray, couplings: Couplings, notes: list[SkippedCards]) -> None:
         count = self._inside + int(couplings.count[node_of[couplings.low] == node_of[couplings.high]].sum())
+        count += int(self._n_ground[: len(self._names)][node_of[: len(self._names)] == GROUND].sum())
         line = self._inside_line or self._couplings.first_line
         if count:
             notes.append(SkippedCards(kind="C within one net", count=count, first_line=line))

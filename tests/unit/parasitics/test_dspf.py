@@ -206,6 +206,23 @@ def test_a_subnode_may_be_called_like_one_of_a_port_without_section(tmp_path: Pa
     assert found.ground_farad.tolist() == [1e-15]
 
 
+@pytest.mark.parametrize("block_bytes", [1, 1 << 20])
+def test_capacitors_within_the_ground_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    monkeypatch.setattr(
+        "circuitgcl.parasitics.dspf.reader.read_blocks",
+        lambda path: read_blocks(path, block_bytes=block_bytes),
+    )
+    found = read(
+        tmp_path,
+        "*|GROUND_NET 0 VSS\n*|NET in 1FF\nC1 in 0 1f\n*|NET VSS 0\nC2 out:7 VSS 1f\n*|S (out:7 1 2)\n",
+    )
+    notes = {card.kind: card.count for card in found.skipped_cards}
+    assert found.nets == ("in",)
+    assert notes == {"C within one net": 1}
+
+
 def test_a_port_without_section_is_a_net(tmp_path: Path) -> None:
     found = read(tmp_path, ".subckt t a vdd\n*|NET a 0\nC1 a vdd 1f\n.ends\n")
     assert found.nets == ("a", "vdd")
