@@ -24,11 +24,13 @@ class Vocabulary(dict[str, int]):
 
     def __missing__(self, name: str) -> int:
         folded = self.fold(name)
-        number = self.get(folded)
-        if number is None:
-            number = self[folded] = len(self.labels)
-            self.labels.append(name)
-        self[name] = number
+        if folded != name and folded in self:
+            number = self[name] = self[folded]
+            return number
+        number = self[name] = len(self.labels)
+        self.labels.append(name)
+        if folded != name:
+            self[folded] = number
         return number
 
 

@@ -27,7 +27,7 @@ class NameList(Sequence[str]):
     @classmethod
     def of(cls, names: Iterable[str]) -> NameList:
         """List of the given names."""
-        return cls("".join(f"{name}{_SEPARATOR}" for name in names).encode())
+        return cls(_SEPARATOR.join([*names, ""]).encode())  # one behind each name
 
     def __len__(self) -> int:
         return len(self._ends)
