@@ -48,9 +48,8 @@ from circuitgcl.parasitics.spice.scopes import (
     looks_structured,
     master_of,
 )
-from circuitgcl.units import parse_farad
+from circuitgcl.units import parse_farad, parse_number
 
-_LARGE_FARAD = 1e-6  # from which on a value is looked at for its unit: letters of none leave whole farads
 _TERMINALS = {b"M": MOS_TERMINALS, b"J": MOS_TERMINALS, b"Q": BIPOLAR_TERMINALS}
 
 
@@ -91,6 +90,17 @@ def _read_flat(path: str | Path) -> Parasitics:
             reader.take(block)
         reader.close()
     return reader.finish()
+
+
+def _values(texts: list[bytes], resistor: Mask) -> FloatArray:
+    """Farad or ohm of the values of K plain cards, [K]; not a number where one cannot be read so."""
+    if not resistor.any():
+        return numbers(texts, parse_farad)
+    found = np.empty(len(texts))
+    for chosen, convert in ((~resistor, parse_farad), (resistor, parse_number)):
+        own = [text for text, is_own in zip(texts, chosen.tolist(), strict=True) if is_own]
+        found[chosen] = numbers(own, convert)
+    return found
 
 
 def _opens_parenthesis(lines: Lines) -> Mask:
@@ -137,8 +147,8 @@ class _SpiceReader:
         rows = chosen + block.first_line
         resistor = lines.begin_with(b"Rr")[chosen]
         names, ends, values = split_cards(lines.words(plain))
-        value = numbers(values)
-        usual = (value >= 0) & (value < np.where(resistor, np.inf, _LARGE_FARAD))
+        value = _values(values, resistor)
+        usual = (value >= 0) & (value < np.inf)
         for i in np.flatnonzero(~usual).tolist():
             fields = [names[i], *ends[2 * i : 2 * i + 2], values[i]]
             value[i] = self._card_value(fields, int(rows[i]))

@@ -148,6 +148,20 @@ def test_control_characters_are_blanks_or_part_of_a_name(tmp_path: Path, control
             read_spice(path)
 
 
+@pytest.mark.parametrize("block_bytes", [1, 1 << 20])
+def test_unknown_units_are_refused_in_any_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    monkeypatch.setattr(
+        "circuitgcl.parasitics.spice.reader.read_blocks",
+        lambda path: read_blocks(path, block_bytes=block_bytes),
+    )
+    path = tmp_path / "x.sp"
+    path.write_text("C0 a b 1f\nC1 a b 3.4fY\nC2 a b 1pF\n")
+    with pytest.raises(ParasiticsError, match=r"x\.sp:2: cannot use `3\.4fY`"):
+        read_spice(path)
+
+
 def test_other_cards_are_counted(tmp_path: Path) -> None:
     cards = [
         "R1 a b 5",
