@@ -36,8 +36,8 @@ _SECTION_KINDS = (".lib section", "section ")  # skipped, for nobody asked for t
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_PIECE = 1 << 16  # bytes
 _SUFFIXES = (".gz", ".sp", ".spi", ".spice", ".cir", ".ckt", ".cdl", ".net", ".scs", ".sch")
-_MODEL_FILE = re.compile(  # a library without which a circuit still has its topology
-    r"(?:model|corner)[^/]*$|(?:^|/)models?/|(?:^|/)design\.(?:ngspice|xyce|hspice)$"
+_MODEL_FILE = re.compile(  # a library or sources without which a circuit keeps its topology
+    r"(?:model|corner|stimul)[^/]*$|(?:^|/)models?/|(?:^|/)design\.(?:ngspice|xyce|hspice)$"
     r"|\.(?:lib|l|mod|mdl|pm\d?|nmos|pmos)(?:\.\w+)?$",
     re.I,
 )

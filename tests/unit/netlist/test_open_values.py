@@ -86,6 +86,7 @@ def test_a_condition_on_an_open_value_is_an_error(flatten_deck: FlattenDeck) -> 
         "x.pm3.spice",
         "BICMOS.LIB",
         "mod/n.mod",
+        "_graphical_stimuli.scs",
     ],
 )
 def test_a_missing_model_file_is_passed_over(write_deck: Callable[..., Path], name: str) -> None:
