@@ -132,13 +132,16 @@ class SectionedNetwork:
 
     def declare_part(self, name: bytes, section: int) -> None:
         """A port or sub-node, which is summed into its net."""
-        if section >= 0 and (name == self._names[section] or self._head(name)[0] == self._names[section]):
-            return
         number = self._ids.get(name)
+        is_usual = section >= 0 and self._names[section] in {name, self._head(name)[0]}
+        if number == section or (is_usual and number is None):
+            return
         if number is None and section >= 0:
             self._note_surprise(name)
             self._ids[name] = section
-        elif number != section:
+        elif number is not None and number >= 0 and self._names[number] != name:  # a part of another net
+            raise NodeError(f"node {_text(name)} lies on net {self._owner(number)} by another line.")
+        elif not (is_usual and number is not None and self._role[number] == _NET):  # a net called like a part
             self._place(self._declare(name), section, _PART)
 
     def declare_pin(self, name: bytes, section: int) -> None:

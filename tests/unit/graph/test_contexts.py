@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from naive_contexts import Occurrences, naive_occurrences
 
-import circuitgcl
 from circuitgcl.graph import local_pairs
 from circuitgcl.graph.contexts import ContextKind, ContextTable, TerminalTable, context_table, terminal_table
 from circuitgcl.graph.fingerprints import Fingerprint, fingerprints
@@ -21,7 +20,7 @@ from circuitgcl.graph.rails import recognise_rails
 from circuitgcl.netlist import FlatCircuit, flatten, read_netlist
 from circuitgcl.parasitics import match_nets, read_parasitics
 
-NETLISTS = Path(circuitgcl.__file__).parents[1] / "netlists"
+NETLISTS = Path(__file__).resolve().parents[3] / "netlists"
 OPENRAM = NETLISTS / "openram"
 needs_openram = pytest.mark.skipif(not OPENRAM.is_dir(), reason="no openram designs here")
 Flatten = Callable[..., FlatCircuit]

@@ -207,6 +207,20 @@ def test_a_subnode_may_be_called_like_one_of_a_port_without_section(tmp_path: Pa
 
 
 @pytest.mark.parametrize("block_bytes", [1, 1 << 20])
+@pytest.mark.parametrize("nets", [("in", "out"), ("out", "in")])
+def test_a_subnode_lies_on_one_net_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nets: tuple[str, str], block_bytes: int
+) -> None:
+    monkeypatch.setattr(
+        "circuitgcl.parasitics.dspf.reader.read_blocks",
+        lambda path: read_blocks(path, block_bytes=block_bytes),
+    )
+    text = "".join(f"*|NET {net} 1FF\n*|S (out:7 1 2)\nC{net} {net} 0 1f\n" for net in nets)
+    with pytest.raises(ParasiticsError, match=rf":5: node out:7 lies on net {nets[0]} by another line"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 1 << 20])
 def test_capacitors_within_the_ground_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
 ) -> None:
