@@ -16,6 +16,7 @@ SPECTRE_WORDS = frozenset({b"simulator", b"subckt", b"inline", b"include", b"ahd
 SPECTRE_PRIMITIVES = frozenset({b"capacitor", b"resistor"})
 _DEFINITION = re.compile(rb"(?mi)^[ \t]*\.(?:subckt|macro)[ \t]+(\S+)")
 _INSTANCE = re.compile(rb"(?mi)^[ \t]*x[^\n]*")
+_BLANK_LINES = re.compile(rb"\n\s+")  # and what indents the next one
 _STRUCTURE = re.compile(
     rb"(?mi)^[ \t]*(?:(?:simulator|(?:inline[ \t]+)?subckt|include)[ \t]"
     rb"|[a-z]\S*[ \t]+(?:\(|\S+[ \t]+\S+[ \t]+(?:capacitor|resistor)[ \t]))"
@@ -39,7 +40,8 @@ def looks_structured(path: str | Path) -> bool:
     masters: set[bytes] = set()
     rest = b""  # the last statement, which the next block may continue
     for block in chain(read_blocks(path), (TextBlock(data=b"*\n", first_line=0),)):
-        text, feed, rest = (rest + block.data).replace(b"\n+", b" ").rstrip(b"\n").rpartition(b"\n")
+        joined = _BLANK_LINES.sub(b"\n", rest + block.data).replace(b"\n+", b" ")
+        text, feed, rest = joined.rstrip(b"\n").rpartition(b"\n")
         text, rest = text + feed, rest + b"\n"
         defined += map(bytes.lower, _DEFINITION.findall(text))
         masters.update(master_of(card.split()) for card in _INSTANCE.findall(text))

@@ -188,6 +188,21 @@ def test_levels_show_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("block_bytes", [1, 9, 1 << 20])
+def test_continued_statements_define_nothing_in_any_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    path = tmp_path / "x.sp"
+    path.write_text("+ C9 a b 1f\n.subckt cell a b\nC1 a b 2f\n\n\n + .subckt cell a b\n.ends\n")
+    for module in ("reader", "scopes"):
+        monkeypatch.setattr(
+            f"circuitgcl.parasitics.spice.{module}.read_blocks",
+            lambda path: read_blocks(path, block_bytes=block_bytes),
+        )
+    with pytest.raises(ParasiticsError, match=r"x\.sp:1: continuation line"):
+        read_spice(path)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 9, 1 << 20])
 def test_a_node_that_opens_a_parenthesis_is_one_in_any_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
 ) -> None:
