@@ -71,13 +71,17 @@ class _Total:
 
 
 class SectionedNetwork:
-    """Collects declarations and capacitors; `known` are names that are no sub-nodes for sure."""
+    """Collects declarations and capacitors; `known` are names that are no sub-nodes for sure.
 
-    def __init__(self, known: Iterable[bytes] = ()) -> None:
+    `grounds` are nets that are the reference node from the first statement on, in lower case.
+    """
+
+    def __init__(self, known: Iterable[bytes] = (), grounds: Iterable[bytes] = ()) -> None:
         self.delimiter = b":"
         self.ports: set[bytes] = set()
         self.surprises: set[bytes] = set()  # declared after they may have been taken for sub-nodes
-        self._grounds = {b"0"}
+        self.late_grounds: set[bytes] = set()  # declared after something else may have named them
+        self._grounds = {b"0", *grounds}
         self._heads: set[bytes] = set()  # what stands before the delimiter in declared names
         self._ids: dict[bytes, int] = {}
         self._looked = _Looked(self._resolve)
@@ -103,7 +107,10 @@ class SectionedNetwork:
 
     def add_grounds(self, names: Iterable[bytes]) -> None:
         """Nets that are the reference node, case ignored."""
-        self._grounds.update(name.lower() for name in names)
+        new = {name.lower() for name in names} - self._grounds
+        if self._names:
+            self.late_grounds |= new
+        self._grounds |= new
         self._looked.clear()
         for number, name in enumerate(self._names):
             if name.lower() in self._grounds:

@@ -76,22 +76,26 @@ def read_dspf(path: str | Path) -> Parasitics:
             malformed, a value is negative, no number or of an unknown unit, or a node belongs to no net.
     """
     known: frozenset[bytes] = frozenset()
+    grounds: frozenset[bytes] = frozenset()
     while True:
-        reader = _DspfReader(path, known)
+        reader = _DspfReader(path, known, grounds)
         for block in read_blocks(path):
             reader.take(block)
         late = reader.network.surprises - known
-        if not late:
+        late_grounds = reader.network.late_grounds - grounds
+        if not late and not late_grounds:
             return reader.finish()
-        known |= late  # names that looked like sub-nodes before they were declared: read again, knowing them
+        # what names stand for showed after they were used: read again, knowing it
+        known |= late
+        grounds |= late_grounds
 
 
 class _DspfReader:
     """State carried from block to block."""
 
-    def __init__(self, path: str | Path, known: frozenset[bytes]) -> None:
+    def __init__(self, path: str | Path, known: frozenset[bytes], grounds: frozenset[bytes]) -> None:
         self._path = path
-        self.network = SectionedNetwork(known)
+        self.network = SectionedNetwork(known, grounds)
         self._section = _BEFORE
         self._sections: list[tuple[int, int]] = []  # line and section of each change within the block
         self._pending: list[bytes] = []  # fields of the statement that a `+` line may still continue

@@ -207,6 +207,19 @@ def test_a_subnode_may_be_called_like_one_of_a_port_without_section(tmp_path: Pa
 
 
 @pytest.mark.parametrize("block_bytes", [1, 1 << 20])
+def test_ground_may_be_declared_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    monkeypatch.setattr(
+        "circuitgcl.parasitics.dspf.reader.read_blocks",
+        lambda path: read_blocks(path, block_bytes=block_bytes),
+    )
+    found = read(tmp_path, "*|NET a 3FF\nC1 a VSS 1f\nC2 a VSS:3 2f\n*|GROUND_NET 0 VSS\n")
+    assert found.nets == ("a",)
+    assert found.ground_farad == pytest.approx([3e-15], rel=1e-12)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 1 << 20])
 @pytest.mark.parametrize("nets", [("in", "out"), ("out", "in")])
 def test_a_subnode_lies_on_one_net_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nets: tuple[str, str], block_bytes: int
