@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_dspf, read_parasitics, to_net_level
-from circuitgcl.parasitics.blocks import read_blocks
 from circuitgcl.units import parse_farad
 
 AMP = """*|DSPF 1.3
@@ -208,12 +208,9 @@ def test_a_subnode_may_be_called_like_one_of_a_port_without_section(tmp_path: Pa
 
 @pytest.mark.parametrize("block_bytes", [1, 1 << 20])
 def test_ground_may_be_declared_late(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+    tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int
 ) -> None:
-    monkeypatch.setattr(
-        "circuitgcl.parasitics.dspf.reader.read_blocks",
-        lambda path: read_blocks(path, block_bytes=block_bytes),
-    )
+    in_blocks(block_bytes)
     found = read(tmp_path, "*|NET a 3FF\nC1 a VSS 1f\nC2 a VSS:3 2f\n*|GROUND_NET 0 VSS\n")
     assert found.nets == ("a",)
     assert found.ground_farad == pytest.approx([3e-15], rel=1e-12)
@@ -222,12 +219,9 @@ def test_ground_may_be_declared_late(
 @pytest.mark.parametrize("block_bytes", [1, 1 << 20])
 @pytest.mark.parametrize("nets", [("in", "out"), ("out", "in")])
 def test_a_subnode_lies_on_one_net_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nets: tuple[str, str], block_bytes: int
+    tmp_path: Path, in_blocks: Callable[[int], None], nets: tuple[str, str], block_bytes: int
 ) -> None:
-    monkeypatch.setattr(
-        "circuitgcl.parasitics.dspf.reader.read_blocks",
-        lambda path: read_blocks(path, block_bytes=block_bytes),
-    )
+    in_blocks(block_bytes)
     text = "".join(f"*|NET {net} 1FF\n*|S (out:7 1 2)\nC{net} {net} 0 1f\n" for net in nets)
     with pytest.raises(ParasiticsError, match=rf":5: node out:7 lies on net {nets[0]} by another line"):
         read(tmp_path, text)
@@ -235,12 +229,9 @@ def test_a_subnode_lies_on_one_net_only(
 
 @pytest.mark.parametrize("block_bytes", [1, 1 << 20])
 def test_capacitors_within_the_ground_are_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+    tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int
 ) -> None:
-    monkeypatch.setattr(
-        "circuitgcl.parasitics.dspf.reader.read_blocks",
-        lambda path: read_blocks(path, block_bytes=block_bytes),
-    )
+    in_blocks(block_bytes)
     found = read(
         tmp_path,
         "*|GROUND_NET 0 VSS\n*|NET in 1FF\nC1 in 0 1f\n*|NET VSS 0\nC2 out:7 VSS 1f\n*|S (out:7 1 2)\n",
@@ -256,7 +247,7 @@ def test_a_port_without_section_is_a_net(tmp_path: Path) -> None:
     assert found.design == "t"
 
 
-def test_sections_in_blocks_of_any_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sections_in_blocks_of_any_size(tmp_path: Path, in_blocks: Callable[[int], None]) -> None:
     nets = [
         f"*|NET n{i} {i % 7 + 2}f\n"
         + "".join(f"*|S (n{i}:{k} {k} 0)\n" for k in range(1, 5))
@@ -267,9 +258,7 @@ def test_sections_in_blocks_of_any_size(tmp_path: Path, monkeypatch: pytest.Monk
     found = read(tmp_path, text)
     np.testing.assert_allclose(found.ground_farad, [(i % 7 + 1) * 1e-15 for i in range(3000)], rtol=1e-14)
     assert len(found.pair_farad) == 3000
-    monkeypatch.setattr(
-        "circuitgcl.parasitics.dspf.reader.read_blocks", lambda path: read_blocks(path, block_bytes=777)
-    )
+    in_blocks(777)
     again = read(tmp_path, text)
     np.testing.assert_array_equal(again.ground_farad, found.ground_farad)
     assert couplings(again) == couplings(found)
@@ -328,14 +317,11 @@ def test_includes_are_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block_bytes", [1, 7, 64])
-def test_statements_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+def test_statements_across_blocks(tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int) -> None:
     text = AMP.replace("C1 in:1 0 1.6f", "C1 in:1\n* remark\n\n+ 0 1.6f")
     text = text.replace("*|GROUND_NET 0", "*|GROUND_NET\n+ 0")
     whole = read(tmp_path, text)
-    monkeypatch.setattr(
-        "circuitgcl.parasitics.dspf.reader.read_blocks",
-        lambda path: read_blocks(path, block_bytes=block_bytes),
-    )
+    in_blocks(block_bytes)
     found = read(tmp_path, text)
     assert (found.nodes, found.nets, found.pin_names) == (whole.nodes, whole.nets, whole.pin_names)
     np.testing.assert_allclose(found.ground_farad, whole.ground_farad, rtol=1e-12)

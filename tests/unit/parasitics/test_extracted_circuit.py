@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_parasitics, read_spice, to_net_level
-from circuitgcl.parasitics.blocks import read_blocks
 
 MAIN = """* File: inv.pex.netlist
 * Program "Calibre xRC"
@@ -176,43 +176,33 @@ def test_flat_spectre(tmp_path: Path, form: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("block_bytes", [1, 9, 1 << 20])
-def test_levels_show_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+def test_levels_show_across_blocks(
+    tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int
+) -> None:
     path = tmp_path / "top.sp"
     path.write_text(".subckt\n+ cell a k=1\nC0 a 0 '2f*k'\n.ends\nX1 p\n+ cell k=3\n")
-    for module in ("reader", "scopes"):
-        monkeypatch.setattr(
-            f"circuitgcl.parasitics.spice.{module}.read_blocks",
-            lambda path: read_blocks(path, block_bytes=block_bytes),
-        )
+    in_blocks(block_bytes)
     assert loads(read_spice(path)) == {"p": 6}
 
 
 @pytest.mark.parametrize("block_bytes", [1, 9, 1 << 20])
 def test_continued_statements_define_nothing_in_any_block(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+    tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int
 ) -> None:
     path = tmp_path / "x.sp"
     path.write_text("+ C9 a b 1f\n.subckt cell a b\nC1 a b 2f\n\n\n + .subckt cell a b\n.ends\n")
-    for module in ("reader", "scopes"):
-        monkeypatch.setattr(
-            f"circuitgcl.parasitics.spice.{module}.read_blocks",
-            lambda path: read_blocks(path, block_bytes=block_bytes),
-        )
+    in_blocks(block_bytes)
     with pytest.raises(ParasiticsError, match=r"x\.sp:1: continuation line"):
         read_spice(path)
 
 
 @pytest.mark.parametrize("block_bytes", [1, 9, 1 << 20])
 def test_a_node_that_opens_a_parenthesis_is_one_in_any_block(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+    tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int
 ) -> None:
     path = tmp_path / "x.sp"
     path.write_text("* flat\nC0 ( 0 1f\nC1 a b 2f $ (remark)\nC2 b 0 3f\n")
-    for module in ("reader", "scopes"):
-        monkeypatch.setattr(
-            f"circuitgcl.parasitics.spice.{module}.read_blocks",
-            lambda path: read_blocks(path, block_bytes=block_bytes),
-        )
+    in_blocks(block_bytes)
     found = read_spice(path)
     assert found.nodes == ("(", "a", "b")
     assert found.ground_farad.tolist() == [1e-15, 0.0, 3e-15]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_spice, to_net_level
-from circuitgcl.parasitics.blocks import read_blocks
 
 NET_LEVEL = """* extraction of amp
 .subckt amp in out
@@ -150,12 +150,9 @@ def test_control_characters_are_blanks_or_part_of_a_name(tmp_path: Path, control
 
 @pytest.mark.parametrize("block_bytes", [1, 1 << 20])
 def test_unknown_units_are_refused_in_any_block(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+    tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int
 ) -> None:
-    monkeypatch.setattr(
-        "circuitgcl.parasitics.spice.reader.read_blocks",
-        lambda path: read_blocks(path, block_bytes=block_bytes),
-    )
+    in_blocks(block_bytes)
     path = tmp_path / "x.sp"
     path.write_text("C0 a b 1f\nC1 a b 3.4fY\nC2 a b 1pF\n")
     with pytest.raises(ParasiticsError, match=r"x\.sp:2: cannot use `3\.4fY`"):
@@ -191,13 +188,10 @@ CARDS_ALONE = "C1 a b 1f\nC2 c 0 2f\nC3 a d 4f\nC4 e f 8f\nC5 g h 1f\nC6 i k 2f\
     "text", [NET_LEVEL, PIN_LEVEL, "Cx a\n+ b\n* c\n+ 1f\nCy c d\n\n\n+ 2f\n", CARDS_ALONE]
 )
 def test_block_size_does_not_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int, text: str
+    tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int, text: str
 ) -> None:
     whole = read(tmp_path, text)
-    monkeypatch.setattr(
-        "circuitgcl.parasitics.spice.reader.read_blocks",
-        lambda path: read_blocks(path, block_bytes=block_bytes),
-    )
+    in_blocks(block_bytes)
     assert same(read(tmp_path, text), whole)
 
 

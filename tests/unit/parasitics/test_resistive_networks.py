@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from circuitgcl.parasitics import Parasitics, SkippedCards, read_spice, to_net_level
-from circuitgcl.parasitics.blocks import read_blocks
 from circuitgcl.parasitics.spice.resistive import BETWEEN_NETS, PORTS_JOINED
 
 FLAT = """* flat, with resistance
@@ -80,13 +80,10 @@ def test_calibre_names_by_hand(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("block_bytes", [1, 40, 200])
 def test_blocks_and_order_do_not_matter(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+    tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int
 ) -> None:
     whole = read(tmp_path, FLAT)
-    monkeypatch.setattr(
-        "circuitgcl.parasitics.spice.reader.read_blocks",
-        lambda path: read_blocks(path, block_bytes=block_bytes),
-    )
+    in_blocks(block_bytes)
     lines = FLAT.splitlines(keepends=True)
     devices_last = "".join([*lines[:2], *lines[4:-1], *lines[2:4], lines[-1]])
     for text in (FLAT, devices_last):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ from hypothesis import strategies as st
 
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.parasitics import Parasitics, match_nets, read_parasitics, read_spef, to_net_level
-from circuitgcl.parasitics.blocks import read_blocks
 from circuitgcl.parasitics.spef.counting import SIDES_DIFFER, TOTAL_DIFFERS
 
 HEADER = """*SPEF "IEEE 1481-1998"
@@ -272,13 +272,10 @@ def test_parts_without_use_are_listed(tmp_path: Path) -> None:
     assert kinds(found) == ["*DEFINE", "*PHYSICAL_PORTS", "*D_PNET"]
 
 
-def test_blocks_of_any_size_give_the_same_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_any_size_give_the_same_record(tmp_path: Path, in_blocks: Callable[[int], None]) -> None:
     expected = read(tmp_path, SMALL)
     for size in (1, 7, 64, 300):
-        monkeypatch.setattr(
-            "circuitgcl.parasitics.spef.reader.read_blocks",
-            lambda path, size=size: read_blocks(path, block_bytes=size),
-        )
+        in_blocks(size)
         found = read(tmp_path, SMALL)
         assert found.nodes == expected.nodes
         assert ground(found) == ground(expected)
