@@ -190,7 +190,7 @@ def test_continued_statements_define_nothing_in_any_block(
     tmp_path: Path, in_blocks: Callable[[int], None], block_bytes: int
 ) -> None:
     path = tmp_path / "x.sp"
-    path.write_text("+ C9 a b 1f\n.subckt cell a b\nC1 a b 2f\n\n\n + .subckt cell a b\n.ends\n")
+    path.write_text("+ C9 a b 1f\n.subckt cell a b\nC1 a b 2f\n\n\n+ .subckt cell a b\n.ends\n")
     in_blocks(block_bytes)
     with pytest.raises(ParasiticsError, match=r"x\.sp:1: continuation line"):
         read_spice(path)
