@@ -40,6 +40,17 @@ class DeviceType(IntEnum):
         return self in (DeviceType.NPN, DeviceType.PNP)
 
 
+class PortDirection(IntEnum):
+    """What a netlist states about a port of a subcircuit."""
+
+    UNKNOWN = 0
+    INPUT = 1
+    OUTPUT = 2
+    INOUT = 3
+    SUPPLY = 4
+    GROUND = 5
+
+
 class PinRole(IntEnum):
     """Role of a device terminal.
 

@@ -1,14 +1,16 @@
 """A circuit graph as a networkx graph, and back.
 
 Nodes are `("net", name)` and `("device", name)` with flat names; every pin is an edge. Node attributes carry
-what a circuit is made of (rail kind and port of nets; type, model and sizes of devices), edge attributes the
-role and the SPICE position of the pin. The hierarchy is left out: what comes back is the same flat circuit.
+what a circuit is made of (nets: rail kind, whether a port, its direction where stated; devices: type, model
+and sizes), edge attributes the role and the SPICE position of the pin. The hierarchy is left out: what comes
+back is the same flat circuit.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from circuitgcl.graph.rails import RailKind
 from circuitgcl.graph.segments import offsets
 from circuitgcl.netlist.names import NameList
 from circuitgcl.netlist.records import Definition, DeviceTable, FlatCircuit
-from circuitgcl.schema import DeviceType, PinRole
+from circuitgcl.schema import DeviceType, PinRole, PortDirection
 
 if TYPE_CHECKING:
     import networkx
@@ -38,14 +40,18 @@ def to_networkx(graph: CircuitGraph) -> networkx.MultiGraph:
     view = networkx.MultiGraph(name=circuit.name)
     top = circuit.definitions[circuit.instance_definition[0]]
     is_port = (circuit.net_instance == 0) & (circuit.net_local < top.port_count)
-    for name, rail, port in zip(nets, graph.rails.tolist(), is_port.tolist(), strict=True):
+    directions = np.zeros(circuit.net_count, np.int8)
+    directions[is_port] = top.port_direction[circuit.net_local[is_port]]
+    columns = graph.rails, is_port, directions
+    for name, rail, port, direction in zip(nets, *(column.tolist() for column in columns), strict=True):
+        stated = {"direction": PortDirection(direction).name.lower()} if direction else {}
         kind = "rail" if rail else "net"
-        view.add_node(("net", name), kind=kind, rail=RailKind(rail).name.lower(), is_port=port)
+        view.add_node(("net", name), kind=kind, rail=RailKind(rail).name.lower(), is_port=port, **stated)
     cards = [_card_attributes(table, card) for card in range(len(table))]
     for name, card in zip(devices, circuit.device_card.tolist(), strict=True):
         view.add_node(("device", name), kind="device", **cards[card])
-    columns = (circuit.pin_device, circuit.pin_net, pin_role_codes(circuit), circuit.pin_position)
-    for device, net, role, position in zip(*(column.tolist() for column in columns), strict=True):
+    pins = (circuit.pin_device, circuit.pin_net, pin_role_codes(circuit), circuit.pin_position)
+    for device, net, role, position in zip(*(column.tolist() for column in pins), strict=True):
         ends = ("device", devices[device]), ("net", nets[net])
         view.add_edge(*ends, role=PinRole(role).name, position=position)
     return view
@@ -79,7 +85,7 @@ def from_networkx(view: networkx.Graph) -> CircuitGraph:
         raise _unfit("the view has no device")
     nets.sort(key=lambda item: not item[1].get("is_port", False))  # ports first, else in their order
     circuit = _flat_circuit(view, nets, devices)
-    kinds = [RailKind[str(attributes.get("rail", "signal")).upper()] for _, attributes in nets]
+    kinds = [_named(RailKind, attributes, "rail", "signal") for _, attributes in nets]
     return graph_with_rails(circuit, np.array(kinds, np.int8))
 
 
@@ -103,10 +109,14 @@ def _flat_circuit(
     local = np.arange(len(nets), dtype=np.int32)
     one, none = np.zeros(1, np.int32), np.zeros(0, np.int32)
     location = SourceLocation(f"networkx view of {name}", 0)
+    ports = [attributes for _, attributes in nets if attributes.get("is_port")]
     definition = Definition(
         name=name,
         net_labels=NameList.of(_name_of(node) for node, _ in nets),
-        port_count=sum(bool(attributes.get("is_port")) for _, attributes in nets),
+        port_count=len(ports),
+        port_direction=np.array(
+            [_named(PortDirection, port, "direction", "unknown") for port in ports], np.int8
+        ),
         device_names=NameList.of(_name_of(node) for node, _ in devices),
         device_card=card,
         pin_offset=pin_offset,
@@ -183,6 +193,15 @@ def _device_table(rows: list[tuple[Any, ...]]) -> DeviceTable:
 
 def _name_of(node: Hashable) -> str:
     return str(node[1]) if isinstance(node, tuple) and len(node) == 2 else str(node)
+
+
+def _named(values: type[IntEnum], attributes: Mapping[str, Any], name: str, otherwise: str) -> int:
+    """What the attribute of a net names."""
+    word = str(attributes.get(name, otherwise))
+    if word.upper() not in values.__members__:
+        known = ", ".join(member.lower() for member in values.__members__)
+        raise _unfit(f"a net has {name} {word!r}; expected one of {known}")
+    return values[word.upper()]
 
 
 def _attribute(attributes: Mapping[str, Any], name: str, what: str) -> Any:

@@ -147,9 +147,8 @@ class Assembly:
         if self.main.ports or self.main.spec or self.depth:
             self.skip("second top cell", location)
             return
-        self.main.name, self.main.ports, self.main.location = name, tuple(ports), location
-        for port in ports:
-            self.main.nodes[port]  # numbers it
+        self.main.name, self.main.location = name, location
+        self.main.number_ports(ports)
 
     def close_subcircuit(self, name: str, location: SourceLocation, outermost: int = 0) -> None:
         """End the innermost definition, or the one named with all that stand open inside it.

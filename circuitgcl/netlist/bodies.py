@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from circuitgcl.errors import SourceLocation
 from circuitgcl.netlist.names import NameList
 from circuitgcl.netlist.records import CardSpec, CardTable, Function, IntArray, Subcircuit
-from circuitgcl.schema import DeviceType
+from circuitgcl.schema import DeviceType, PortDirection
 
 
 class Vocabulary(dict[str, int]):
@@ -44,10 +44,12 @@ class OpenBody:
     location: SourceLocation
     scope: tuple[str, ...]
     nodes: Vocabulary
+    port_count: int = 0  # of distinct ports
     parameters: dict[str, str] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     models: dict[str, DeviceType] = field(default_factory=dict)
     connected: list[tuple[str, str]] = field(default_factory=list)  # `.connect`
+    directions: dict[int, PortDirection] = field(default_factory=dict)  # by number of the port's node
     names: bytearray = field(default_factory=bytearray)  # as in NameList
     spec: array[int] = field(default_factory=lambda: array("i"))
     node: array[int] = field(default_factory=lambda: array("i"))
@@ -55,8 +57,21 @@ class OpenBody:
     file: array[int] = field(default_factory=lambda: array("i"))
 
     def __post_init__(self) -> None:
-        for port in self.ports:
+        self.number_ports(self.ports)
+
+    def number_ports(self, ports: Sequence[str]) -> None:
+        """Give a body its ports, which come before all other nodes."""
+        self.ports = tuple(ports)
+        for port in ports:
             self.nodes[port]  # numbers it
+        self.port_count = len(self.nodes.labels)
+
+    def state_directions(self, stated: Iterable[tuple[str, PortDirection]]) -> None:
+        """Note what a comment states of ports; what is said first of one counts, other names do not."""
+        for name, direction in stated:
+            number = self.nodes.get(self.nodes.fold(name), self.port_count)
+            if number < self.port_count:
+                self.directions.setdefault(number, direction)
 
     def add_card(self, name: str, nodes: Sequence[str], spec: int, line: int, file: int) -> None:
         """Add a card."""
@@ -90,7 +105,6 @@ class OpenBody:
         vocabulary, node = self.nodes, np.array(self.node, np.int32)
         labels = NameList.of(vocabulary.labels)
         port_nodes = tuple(vocabulary[port] for port in self.ports)
-        port_count = max(port_nodes, default=-1) + 1
         named = sorted(vocabulary.keys() & global_keys.keys())  # as cheap as the smaller of the two
         numbers = {int(joined[vocabulary[name]]): global_keys[name] for name in named}
         table = CardTable(
@@ -117,7 +131,10 @@ class OpenBody:
             models=self.models,
             nodes=labels,
             port_nodes=port_nodes,
-            global_nodes={number: key for number, key in numbers.items() if number >= port_count},
+            port_direction=np.array(
+                [self.directions.get(port, 0) for port in range(self.port_count)], np.int8
+            ),
+            global_nodes={number: key for number, key in numbers.items() if number >= self.port_count},
             cards=table,
         )
 

@@ -297,6 +297,7 @@ class Elaboration:
                 name=body.subcircuit.name,
                 net_labels=nets.labels,
                 port_count=body.subcircuit.port_count,
+                port_direction=body.subcircuit.port_direction,
                 device_names=cards.names if len(devices) == len(cards) else cards.names.take(devices),
                 device_card=row_of_card[devices],
                 pin_offset=pin_offset,

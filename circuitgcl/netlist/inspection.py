@@ -15,6 +15,7 @@ from circuitgcl.errors import OnError
 from circuitgcl.netlist.flattening import flatten
 from circuitgcl.netlist.reading import read_netlist
 from circuitgcl.netlist.records import FlatCircuit
+from circuitgcl.schema import PortDirection
 
 
 def read_timed(
@@ -50,6 +51,10 @@ def read_timed(
         "nets": circuit.net_count,
         "pins": circuit.pin_count,
         "ports": list(definition.net_labels[: definition.port_count]),
+        "port_directions": {
+            definition.net_labels[port]: PortDirection(definition.port_direction[port]).name.lower()
+            for port in np.flatnonzero(definition.port_direction).tolist()
+        },
         "cells": cells_below(circuit),
         "skipped_cards": [
             {"kind": card.kind, "location": str(card.location)} for card in circuit.skipped_cards

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
-from itertools import islice
+from itertools import chain, islice
 
 from circuitgcl.errors import NetlistError, SourceLocation
 from circuitgcl.netlist.assembly import Assembly
@@ -20,6 +21,7 @@ from circuitgcl.netlist.lexing import (
     assignments,
     split_parameters,
 )
+from circuitgcl.netlist.port_directions import StatedLine, stated_directions
 
 # Called with the name, the statement's place, and the section: `None` for no library, "" for a whole one.
 IncludeFile = Callable[[str, str | None, SourceLocation], None]
@@ -28,6 +30,7 @@ _BLOCK_ENDS = {".control": ".endc", ".data": ".enddata", ".verilog": ".endverilo
 _FILE_ENDS = (".end", ".alter")  # what `.alter` changes is a variant of the circuit before it
 _SCALE_WORDS = {"micron": "1e-6", "meter": "1", "metre": "1"}  # CDL: `*.SCALE MICRON`
 _SHOWN = 60  # characters of a bad statement in its message
+_NO_COMMENT: StatedLine = sys.maxsize, []
 
 
 class Parser:
@@ -68,7 +71,12 @@ class Parser:
         self.runs = RunReader(assembly, self.path, text, statements.stop)
         if self.defined is NOTHING_DEFINED:  # all parts have the same text
             self.defined = DefinedNames(text, assembly.fold, assembly.vertical_models)
+        comments = stated_directions(text, statements.position, statements.stop, statements.line)
+        comment = next(comments, _NO_COMMENT)
         for line in statements:
+            while comment[0] < line.line:  # it stands in the definition that is open before this statement
+                assembly.body.state_directions(comment[1])
+                comment = next(comments, _NO_COMMENT)
             text, location = line.text, SourceLocation(self.path, line.line)
             if line.line == title_line and self.dialect.has_title_line and _looks_like_title(line):
                 self.assembly.skip("title", location)
@@ -84,6 +92,8 @@ class Parser:
                 self._tried(self._element, text, location)
                 if self.shape is not None and self.shape == before:  # the second of a kind may begin a run
                     self._run(statements)
+        for _, stated in chain([comment], comments):
+            assembly.body.state_directions(stated)
         return False
 
     def _fail_encrypted(self, line: int) -> None:

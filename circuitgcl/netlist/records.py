@@ -143,6 +143,7 @@ class Subcircuit:
     models: Mapping[str, DeviceType]  # folded .model name -> type
     nodes: NameList  # distinct ports first, then by first appearance
     port_nodes: tuple[int, ...]  # node of every port
+    port_direction: NDArray[np.int8]  # PortDirection of every distinct port, as comments state it
     global_nodes: Mapping[int, str]  # nodes that are global nets: node -> key of the net
     cards: CardTable
 
@@ -231,6 +232,7 @@ class Definition:
     name: str
     net_labels: NameList  # [n] as spelled
     port_count: int
+    port_direction: NDArray[np.int8]  # [ports] PortDirection, as far as the netlist states it
     device_names: NameList  # [d] as spelled
     device_card: IntArray  # [d] rows of the DeviceTable
     pin_offset: NDArray[np.int64]  # [d + 1]

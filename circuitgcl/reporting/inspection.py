@@ -26,7 +26,9 @@ def print_inspection(console: Console, inspection: Mapping[str, Any]) -> None:
         table.add_row(key, f"{inspection[key]:,}" + (f" ({classes:,} classes)" if classes else ""))
     models = sorted(inspection["devices_by_model"].items(), key=lambda item: -item[1])
     table.add_row("devices by model", _listed([f"{count:,} {name}" for name, count in models]))
-    table.add_row("ports", _listed(inspection["ports"]) or "none")
+    directions = inspection["port_directions"]
+    ports = [f"{port} ({directions[port]})" if port in directions else port for port in inspection["ports"]]
+    table.add_row("ports", _listed(ports) or "none")
     supplies: dict[bool, list[str]] = {False: [], True: []}
     for rail in inspection["rails"]:
         text = f"{rail['net']} ({rail['kind']}, {rail['evidence']})"

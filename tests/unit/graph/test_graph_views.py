@@ -15,6 +15,7 @@ import pytest
 from circuitgcl.errors import DataError
 from circuitgcl.graph import CircuitGraph, build_graph, plotting
 from circuitgcl.netlist import FlatCircuit, flatten, read_netlist
+from circuitgcl.schema import PortDirection
 
 NETLISTS = Path(__file__).parents[3] / "netlists"
 
@@ -61,6 +62,16 @@ def test_nets_of_any_order_and_names_of_any_kind():
     assert graph.contexts.pair.tolist() == [[0, 1]]
 
 
+def test_stated_directions_of_ports_come_along(ota: FlatCircuit):
+    top = replace(ota.definitions[-1], port_direction=ota.definitions[-1].port_direction.copy())
+    top.port_direction[2], top.port_direction[0] = PortDirection.OUTPUT, PortDirection.INPUT
+    view = build_graph(replace(ota, definitions=(*ota.definitions[:-1], top))).to_networkx()
+    stated = {node[1]: view.nodes[node]["direction"] for node in view if "direction" in view.nodes[node]}
+    assert stated == {top.net_labels[0]: "input", top.net_labels[2]: "output"}
+    back = CircuitGraph.from_networkx(view).circuit.definitions[-1]
+    assert back.port_direction.tolist() == top.port_direction.tolist()
+
+
 def broken_view(graph: CircuitGraph, change: Callable[[networkx.MultiGraph], Any]) -> networkx.MultiGraph:
     view = graph.to_networkx()
     change(view)
@@ -87,6 +98,14 @@ def broken_view(graph: CircuitGraph, change: Callable[[networkx.MultiGraph], Any
         ),
         (lambda v: v.add_edge(("device", "r1"), ("net", "x")), "has no attribute 'position'"),
         (lambda v: v.remove_nodes_from([n for n in v if n[0] == "device"]), "no device"),
+        (
+            lambda v: v.nodes["net", "x"].update(rail="wire"),
+            "a net has rail 'wire'; expected one of signal, ground, supply",
+        ),
+        (
+            lambda v: v.nodes["net", "inp"].update(direction="up"),
+            "a net has direction 'up'; expected one of unknown, input, output",
+        ),
     ],
 )
 def test_what_is_no_circuit_is_refused(graph: CircuitGraph, change: Callable[..., Any], message: str):
