@@ -2,75 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
-from torch_geometric.nn import HeteroConv, SAGEConv
+from torch_geometric.nn import HeteroConv
 
-from circuitgcl.graph.feature_schema import DEVICE_FEATURES, NET_FEATURES, PIN_FEATURES
-from circuitgcl.schema import NodeType
-
-EdgeType = tuple[str, str, str]
-ROWS_AT_ONCE = 1 << 18  # messages or states worked on at once when nothing is learned
-
-INPUT_WIDTHS: dict[str, int] = {
-    NodeType.NET.value: len(NET_FEATURES),
-    NodeType.DEVICE.value: len(DEVICE_FEATURES),
-    NodeType.PIN.value: len(PIN_FEATURES),
-}
-# rails are absent: no message passes through a supply
-FORWARD_RELATIONS: tuple[EdgeType, ...] = (("pin", "of", "device"), ("pin", "on", "net"))
-RELATIONS: tuple[EdgeType, ...] = (
-    *FORWARD_RELATIONS,
-    *((target, f"rev_{relation}", source) for source, relation, target in FORWARD_RELATIONS),
+from circuitgcl.errors import ConfigError
+from circuitgcl.models.convolutions import ATTENTION_HEADS, CONVOLUTIONS, LayerKind
+from circuitgcl.models.neighbourhoods import (
+    INPUT_WIDTHS,
+    RELATIONS,
+    EdgeType,
+    Neighbourhood,
+    blocks,
+    members,
+    neighbourhoods,
 )
+
+
+class Activation(StrEnum):
+    """Nonlinearity behind every layer."""
+
+    GELU = "gelu"
+    TANH = "tanh"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """Size of the encoder."""
+    """Make and size of the encoder."""
 
     width: int = 64  # H
     layers: int = 4
     dropout: float = 0.0
+    kind: LayerKind = LayerKind.SAGE
+    activation: Activation = Activation.GELU
+    residual: bool = True
+    global_token: bool = False  # after every layer, all nodes hear the mean of each node type
+
+    def __post_init__(self) -> None:
+        """Refuse what no encoder can be built from.
+
+        Raises:
+            ConfigError: a size below one, a dropout outside [0, 1), or a width that attention cannot split.
+        """
+        if self.width < 1 or self.layers < 0:
+            raise ConfigError(
+                f"encoder width {self.width}, layers {self.layers}; expected at least 1 and at least 0"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"encoder dropout {self.dropout} is not in [0, 1)")
+        if self.kind is LayerKind.GAT and self.width % ATTENTION_HEADS:
+            raise ConfigError(
+                f"encoder width {self.width} is not a multiple of the {ATTENTION_HEADS} attention heads"
+            )
 
 
-class MeanConvolution(SAGEConv):  # type: ignore[misc]
-    r"""GraphSAGE convolution :math:`W \sum_j s_{ji} h_j + U h_i` with given shares :math:`s` of neighbours.
+class GlobalToken(nn.Module):
+    """What all nodes hear of the whole circuit: the mean state of each node type, through a small network.
 
-    Shares that are one over the number of neighbours make it the mean; on a quotient graph a neighbour class
-    has the share of its members.
+    After the virtual node of message passing and the global part of GPS layers (Rampášek et al., NeurIPS
+    2022), with a mean for the attention: its cost is linear, and it is exact where rows stand for many.
+
+    Shapes:
+        input: states `[N_t, H]` and members `[N_t]` per node type
+        output: `[H]`
     """
 
     def __init__(self, width: int) -> None:
-        super().__init__((width, width), width, aggr="sum")
+        super().__init__()
+        self.network = nn.Sequential(
+            nn.Linear(len(INPUT_WIDTHS) * width, width), nn.GELU(), nn.Linear(width, width)
+        )
 
-    def forward(self, x: tuple[Tensor, Tensor], edge_index: Tensor, share: Tensor) -> Tensor:
-        """[targets, H] from states of sources and targets, edges [2, E] and their shares [E, 1]."""
-        return self.combined(self.gathered(x[0], len(x[1]), edge_index, share), x[1])
-
-    def gathered(self, source: Tensor, targets: int, edge_index: Tensor, share: Tensor) -> Tensor:
-        """Shares of the neighbours' states added up, [targets, H]."""
-        out = torch.zeros(targets, source.shape[1], dtype=source.dtype, device=source.device)
-        for part in blocks(edge_index.shape[1]):
-            start, end = edge_index[:, part]
-            out.index_add_(0, end, source[start] * share[part])
+    def forward(self, states: dict[str, Tensor], count: dict[str, Tensor]) -> Tensor:
+        """The token."""
+        means = [
+            torch.tensordot(count[name].to(states[name].dtype), states[name], dims=1)
+            / count[name].sum().clamp(min=1)
+            for name in INPUT_WIDTHS
+        ]
+        out: Tensor = self.network(torch.cat(means))
         return out
-
-    def combined(self, gathered: Tensor, own: Tensor) -> Tensor:
-        """The convolution of what was gathered with the targets' own states, [targets, H]."""
-        out: Tensor = self.lin_l(gathered) + self.lin_r(own)
-        return out
-
-
-def blocks(rows: int) -> Iterator[slice]:
-    """All rows at once while something is learned; otherwise few at a time, since nothing keeps them."""
-    size = max(rows, 1) if torch.is_grad_enabled() else ROWS_AT_ONCE
-    for start in range(0, rows, size):
-        yield slice(start, min(start + size, rows))
 
 
 class CircuitEncoder(nn.Module):
@@ -78,12 +93,13 @@ class CircuitEncoder(nn.Module):
 
     Every layer computes, for each node type :math:`t`,
 
-    .. math:: h_t \leftarrow h_t + \mathrm{GELU}\Big(\mathrm{LN}\Big(\sum_r W_r\,
-              \mathrm{mean}_{j \in N_r(i)} h_j + U_r h_i\Big)\Big)
+    .. math:: h_t \leftarrow h_t + \mathrm{GELU}\Big(\mathrm{LN}\Big(\sum_r
+              \mathrm{conv}_r(h_i, \{h_j : j \in N_r(i)\})\Big)\Big)
 
-    over the relations :math:`r` that end at :math:`t` (GraphSAGE convolutions with mean aggregation, in both
-    directions of each relation), with a layer normalisation of its own for every layer and type. On a
-    quotient graph (`circuitgcl.graph.quotient`) nodes stand for classes and edges count several times.
+    over the relations :math:`r` that end at :math:`t`, in both directions of each relation, with a layer
+    normalisation of its own for every layer and type. The convolutions are those of
+    `circuitgcl.models.convolutions`, GraphSAGE with mean aggregation by default. On a quotient graph
+    (`circuitgcl.graph.quotient`) nodes stand for classes and edges count several times.
 
     Shapes:
         input: `HeteroData` with `x` of `[N_t, F_t]` per node type
@@ -93,7 +109,7 @@ class CircuitEncoder(nn.Module):
     def __init__(self, config: EncoderConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or EncoderConfig()
-        width = config.width
+        width, convolution = config.width, CONVOLUTIONS[config.kind]
         self.inputs = nn.ModuleDict(
             {
                 name: nn.Sequential(nn.LayerNorm(size), nn.Linear(size, width))
@@ -101,83 +117,59 @@ class CircuitEncoder(nn.Module):
             }
         )
         self.convolutions = nn.ModuleList(
-            HeteroConv({relation: MeanConvolution(width) for relation in RELATIONS}, aggr="sum")
+            HeteroConv({relation: convolution(width) for relation in RELATIONS}, aggr="sum")
             for _ in range(config.layers)
         )
         self.norms = nn.ModuleList(
             nn.ModuleDict({name: nn.LayerNorm(width) for name in INPUT_WIDTHS}) for _ in range(config.layers)
         )
+        self.tokens = nn.ModuleList(
+            GlobalToken(width) for _ in range(config.layers if config.global_token else 0)
+        )
         self.dropout = nn.Dropout(config.dropout)
+        self._activation = torch.tanh if config.activation is Activation.TANH else nn.functional.gelu
 
     def forward(self, data: HeteroData) -> dict[str, Tensor]:
         """Embeddings of all nodes by node type."""
         states: dict[str, Tensor] = {name: layer(data[name].x) for name, layer in self.inputs.items()}
-        edges = both_directions(data)
-        shares = {relation: neighbour_shares(data, relation, index) for relation, index in edges.items()}
-        for convolution, norms in zip(self.convolutions, self.norms, strict=True):
+        near = neighbourhoods(data)
+        count = {name: members(data, name) for name in INPUT_WIDTHS} if self.tokens else {}
+        for number, (convolution, norms) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             assert isinstance(norms, nn.ModuleDict)
-            messages = _messages(convolution, states, edges, shares)
-            states = {
-                name: self._updated(state, messages[name], norms[name]) if name in messages else state
-                for name, state in states.items()
-            }
+            messages = _messages(convolution, states, near)
+            states = {name: self._updated(states[name], messages[name], norms[name]) for name in states}
+            if self.tokens:
+                token = self.tokens[number](states, count)
+                states = {name: state + token for name, state in states.items()}
         return states
 
     def _updated(self, state: Tensor, message: Tensor, norm: nn.Module) -> Tensor:
         if torch.is_grad_enabled():
-            out: Tensor = state + self.dropout(nn.functional.gelu(norm(message)))
-            return out
+            return self._step(state, message, norm)
         for rows in blocks(len(state)):
-            message[rows] = state[rows] + self.dropout(nn.functional.gelu(norm(message[rows])))
+            message[rows] = self._step(state[rows], message[rows], norm)
         return message
+
+    def _step(self, state: Tensor, message: Tensor, norm: nn.Module) -> Tensor:
+        out: Tensor = self.dropout(self._activation(norm(message)))
+        return state + out if self.config.residual else out
 
 
 def _messages(
-    convolution: HeteroConv,
-    states: dict[str, Tensor],
-    edges: dict[EdgeType, Tensor],
-    shares: dict[EdgeType, Tensor],
+    convolution: HeteroConv, states: dict[str, Tensor], near: dict[EdgeType, Neighbourhood]
 ) -> dict[str, Tensor]:
     """Sums over the relations that end at each node type, [N_t, H]; one relation at a time is held."""
     total: dict[str, Tensor] = {}
     for relation, layer in convolution.convs.items():
         source, _, target = relation
         own = states[target]
-        gathered = layer.gathered(states[source], len(own), edges[relation], shares[relation])
+        gathered = layer.gathered(states[source], own, near[relation])
         if torch.is_grad_enabled():
             message = layer.combined(gathered, own)
             total[target] = total[target] + message if target in total else message
             continue
+        message = gathered if gathered.shape == own.shape else torch.empty_like(own)
         for rows in blocks(len(own)):
-            gathered[rows] = layer.combined(gathered[rows], own[rows])
-        total[target] = total[target].add_(gathered) if target in total else gathered
+            message[rows] = layer.combined(gathered[rows], own[rows])
+        total[target] = total[target].add_(message) if target in total else message
     return total
-
-
-def both_directions(data: HeteroData) -> dict[EdgeType, Tensor]:
-    """Edge indices of the message-passing relations and their reverses.
-
-    A quotient graph holds both, since what a class sees of another differs from what that one sees of it.
-    """
-    edges: dict[EdgeType, Tensor] = {}
-    for source, relation, target in FORWARD_RELATIONS:
-        forward, back = (source, relation, target), (target, f"rev_{relation}", source)
-        edges[forward] = data[forward].edge_index
-        edges[back] = data[back].edge_index if back in data.edge_types else torch.flip(edges[forward], (0,))
-    return edges
-
-
-def neighbour_shares(data: HeteroData, relation: EdgeType, edges: Tensor) -> Tensor:
-    """Share of every edge among those that end at its target, [E, 1]."""
-    target, count = edges[1], multiplicities(data, relation, edges)
-    total = torch.zeros(int(data[relation[2]].num_nodes), device=target.device).index_add(0, target, count)
-    share: Tensor = (count / total[target]).unsqueeze(1)
-    return share
-
-
-def multiplicities(data: HeteroData, relation: EdgeType, edges: Tensor) -> Tensor:
-    """How often every edge counts, [E]: once but in a quotient graph."""
-    if relation in data.edge_types and "multiplicity" in data[relation]:
-        count: Tensor = data[relation].multiplicity
-        return count
-    return torch.ones(edges.shape[1], device=edges.device)

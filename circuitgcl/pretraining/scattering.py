@@ -23,13 +23,8 @@ from torch_geometric.data import HeteroData
 from torch_geometric.data.storage import NodeStorage
 
 from circuitgcl.losses import alignment_loss, centre_scattering_loss, decorrelation_loss, uniformity_loss
-from circuitgcl.models.encoder import (
-    INPUT_WIDTHS,
-    CircuitEncoder,
-    EncoderConfig,
-    both_directions,
-    multiplicities,
-)
+from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+from circuitgcl.models.neighbourhoods import INPUT_WIDTHS, both_directions, multiplicities
 from circuitgcl.pretraining.monitors import representation_figures
 
 log = logging.getLogger(__name__)

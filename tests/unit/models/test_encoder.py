@@ -10,7 +10,8 @@ from torch import Tensor
 from torch_geometric.data import HeteroData
 
 from circuitgcl.graph import build_graph
-from circuitgcl.models.encoder import INPUT_WIDTHS, RELATIONS, CircuitEncoder, EncoderConfig, both_directions
+from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+from circuitgcl.models.neighbourhoods import INPUT_WIDTHS, RELATIONS, both_directions
 from circuitgcl.netlist import flatten, read_netlist
 
 SMALL = EncoderConfig(width=12, layers=2)

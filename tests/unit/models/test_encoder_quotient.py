@@ -11,14 +11,9 @@ from torch import Tensor
 from circuitgcl.data.synthetic import synthetic_array
 from circuitgcl.graph import CircuitGraph, build_graph
 from circuitgcl.graph.quotient import QuotientGraph, quotient_graph, structural_colours
-from circuitgcl.models import encoder as encoder_module
-from circuitgcl.models.encoder import (
-    RELATIONS,
-    CircuitEncoder,
-    EncoderConfig,
-    both_directions,
-    neighbour_shares,
-)
+from circuitgcl.models import neighbourhoods as neighbourhoods_module
+from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+from circuitgcl.models.neighbourhoods import RELATIONS, neighbourhoods
 from circuitgcl.netlist import flatten, read_netlist
 
 NETLISTS = Path(__file__).parents[3] / "netlists"
@@ -89,12 +84,12 @@ def test_gradients_are_those_of_the_full_graph(array: CircuitGraph):
 def test_shares_of_neighbours_add_up_to_one(array: CircuitGraph):
     data = quotient(array, 4).to_hetero()
     data.validate()
-    edges = both_directions(data)
-    assert set(edges) == set(RELATIONS)
-    for relation, index in edges.items():
-        share = neighbour_shares(data, relation, index).squeeze(1)
-        total = torch.zeros(data[relation[2]].num_nodes).index_add(0, index[1], share)
-        reached = torch.bincount(index[1], minlength=len(total)) > 0
+    found = neighbourhoods(data)
+    assert set(found) == set(RELATIONS)
+    for relation, near in found.items():
+        end = near.index[1]
+        total = torch.zeros(data[relation[2]].num_nodes).index_add(0, end, near.share.squeeze(1))
+        reached = torch.bincount(end, minlength=len(total)) > 0
         torch.testing.assert_close(total, reached.float())
 
 
@@ -103,7 +98,7 @@ def test_blocks_of_rows_change_nothing(array: CircuitGraph, monkeypatch: pytest.
     data, model = array.to_hetero(), encoder(3)
     whole = {name: rows.detach() for name, rows in model(data).items()}
     for size in (1 << 18, 7):
-        monkeypatch.setattr(encoder_module, "ROWS_AT_ONCE", size)
+        monkeypatch.setattr(neighbourhoods_module, "ROWS_AT_ONCE", size)
         with torch.no_grad():
             for name, rows in model(data).items():
                 torch.testing.assert_close(rows, whole[name], rtol=1e-5, atol=1e-5)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from circuitgcl.config import to_mapping
 from circuitgcl.errors import DataError
 from circuitgcl.graph import CircuitGraph
 from circuitgcl.models.checkpoint import load_encoder
@@ -41,7 +42,7 @@ def test_run_folder(tmp_path: Path, graphs: list[CircuitGraph]) -> None:
     assert metrics == pytest.approx(dict(checkpoint.metrics))
     config = json.loads((run / "config.json").read_text())
     assert config["max_epochs"] == 4
-    assert config["encoder"] == {"width": 8, "layers": 2, "dropout": 0.0}
+    assert config["encoder"] == to_mapping(CONFIG.encoder)
     assert config["preset"] == "default"
     kept = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
     assert kept == {"config.json", "metrics.json", "model.json", "model.safetensors", "log/metrics.csv"}

@@ -9,7 +9,8 @@ import torch
 from circuitgcl.data.synthetic import synthetic_array
 from circuitgcl.graph import CircuitGraph, build_graph
 from circuitgcl.graph.quotient import QuotientGraph, quotient_graph, structural_colours
-from circuitgcl.models.encoder import INPUT_WIDTHS, CircuitEncoder, EncoderConfig
+from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+from circuitgcl.models.neighbourhoods import INPUT_WIDTHS
 from circuitgcl.netlist import flatten, read_netlist
 from circuitgcl.pretraining import PretrainConfig, pretrain
 from circuitgcl.pretraining.scattering import ScatteringModule, propagate

@@ -14,7 +14,8 @@ from circuitgcl.config import load_config
 from circuitgcl.errors import ConfigError
 from circuitgcl.graph import CircuitGraph
 from circuitgcl.losses import centre_scattering_loss, decorrelation_loss, uniformity_loss
-from circuitgcl.models.encoder import INPUT_WIDTHS, EncoderConfig
+from circuitgcl.models.encoder import EncoderConfig
+from circuitgcl.models.neighbourhoods import INPUT_WIDTHS
 from circuitgcl.pretraining import PretrainConfig, ScatteringPreset
 from circuitgcl.pretraining.scattering import ScatteringModule, propagate
 from circuitgcl.runs import RunFolder
