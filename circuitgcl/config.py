@@ -18,7 +18,10 @@ ConfigType = TypeVar("ConfigType")
 
 
 def load_config(
-    kind: type[ConfigType], path: str | Path | None = None, settings: Iterable[str] = ()
+    kind: type[ConfigType],
+    path: str | Path | None = None,
+    settings: Iterable[str] = (),
+    base: ConfigType | None = None,
 ) -> ConfigType:
     """A configuration from its defaults, then a TOML file, then `key=value` settings.
 
@@ -26,6 +29,7 @@ def load_config(
         kind: the config dataclass.
         path: a TOML file whose tables are the nested dataclasses.
         settings: `field.path=value` texts, as given with `--set`.
+        base: what holds where neither says anything; the defaults when absent.
 
     Raises:
         ConfigError: unreadable TOML, an unknown key (the nearest name is suggested) or a value of the wrong
@@ -35,7 +39,7 @@ def load_config(
     if path is not None:
         tree = _read_toml(Path(path))
         try:
-            from_mapping(kind, tree)
+            from_mapping(kind, tree, base=base)
         except ConfigError as error:
             raise ConfigError(str(error), location=SourceLocation(str(path), 0)) from None
     for setting in settings:
@@ -49,16 +53,19 @@ def load_config(
             if not isinstance(branch, dict):
                 raise ConfigError(f"--set {setting!r}: {parent} is a value, not a group")
         branch[leaf] = text.strip()
-    return from_mapping(kind, tree)
+    return from_mapping(kind, tree, base=base)
 
 
-def from_mapping(kind: type[ConfigType], tree: Mapping[str, Any], prefix: str = "") -> ConfigType:
+def from_mapping(
+    kind: type[ConfigType], tree: Mapping[str, Any], prefix: str = "", base: ConfigType | None = None
+) -> ConfigType:
     """Build a config dataclass from nested mappings; texts are converted to the field's type.
 
     Args:
         kind: the config dataclass.
         tree: values of some of its fields; nested dataclasses as mappings.
         prefix: dotted path of `tree` in the whole configuration, for messages.
+        base: values of the fields that `tree` does not name; the defaults when absent.
 
     Raises:
         ConfigError: an unknown key or a value of the wrong kind.
@@ -73,7 +80,10 @@ def from_mapping(kind: type[ConfigType], tree: Mapping[str, Any], prefix: str = 
             known = ", ".join(prefix + name for name in names)
             hint = f"did you mean {prefix}{near[0]}?" if near else f"known: {known}"
             raise ConfigError(f"unknown configuration key {prefix}{key}; {hint}")
-        values[key] = _converted(hints[key], value, f"{prefix}{key}")
+        beneath = None if base is None else getattr(base, key)
+        values[key] = _converted(hints[key], value, f"{prefix}{key}", beneath)
+    if base is not None:
+        values = {**{name: getattr(base, name) for name in names}, **values}
     return typing.cast(ConfigType, kind(**values))
 
 
@@ -100,12 +110,12 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"not a readable TOML file: {error}", location=location) from None
 
 
-def _converted(hint: Any, value: Any, key: str) -> Any:
-    """Value as the field's type."""
+def _converted(hint: Any, value: Any, key: str, base: Any = None) -> Any:
+    """Value as the field's type; `base` is what a group holds beneath it."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, Mapping):
             raise ConfigError(f"{key} is a group of settings; set one of its members as {key}.name=value")
-        return from_mapping(hint, value, f"{key}.")
+        return from_mapping(hint, value, f"{key}.", base)
     origin = typing.get_origin(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None or (isinstance(value, str) and value.lower() == "none"):

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from circuitgcl.config import to_mapping
-from circuitgcl.errors import DataError
+from circuitgcl.errors import ConfigError, DataError
 from circuitgcl.files import write_atomically
+
+
+def _tensorboard(path: Path) -> Logger:
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ConfigError(
+            "tensorboard = true needs the package tensorboard; install it, or read log/metrics.csv"
+        )
+    return TensorBoardLogger(path, name="log", version="")
 
 
 class RandomState(Callback):
@@ -55,17 +64,34 @@ class RunFolder:
         return self._state / "last.ckpt"
 
     def trainer(
-        self, *, max_epochs: int, accelerator: str = "auto", progress: bool = False
+        self,
+        *,
+        max_epochs: int,
+        accelerator: str = "auto",
+        progress: bool = False,
+        precision: str = "32-true",
+        callbacks: Sequence[Callback] = (),
+        tensorboard: bool = False,
     ) -> lightning.Trainer:
-        """A trainer that logs and checkpoints into this folder."""
+        """A trainer that logs and checkpoints into this folder.
+
+        Raises:
+            ConfigError: TensorBoard logs are asked for and it is not installed.
+        """
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+        loggers: list[Logger] = [CSVLogger(self.path, name="log", version="")]
+        if tensorboard:
+            loggers.append(_tensorboard(self.path))
+        options: dict[str, Any] = {"precision": precision}
         return lightning.Trainer(
             max_epochs=max_epochs,
             accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
             devices=1,
-            logger=CSVLogger(self.path, name="log", version=""),
+            logger=loggers,
+            **options,
             # one file, overwritten after every epoch
             callbacks=[
+                *callbacks,
                 ModelCheckpoint(self._state, filename="last", enable_version_counter=False),
                 RandomState(),
             ],

@@ -2,6 +2,7 @@
 
 from circuitgcl.losses.balanced_mse import BalancedMSE, BalancedMSEKind, bmc_loss, bni_loss, gai_loss
 from circuitgcl.losses.balanced_softmax import BalancedSoftmax, balanced_softmax_loss
+from circuitgcl.losses.contrast import membership_contrast_loss
 from circuitgcl.losses.label_prior import LabelBins, LabelMixture, fit_label_bins, fit_label_mixture
 from circuitgcl.losses.scattering import (
     alignment_loss,
@@ -25,5 +26,6 @@ __all__ = [
     "fit_label_bins",
     "fit_label_mixture",
     "gai_loss",
+    "membership_contrast_loss",
     "uniformity_loss",
 ]

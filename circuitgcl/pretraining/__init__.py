@@ -1,6 +1,6 @@
 """Pretraining: encoders from unlabelled netlists."""
 
+from circuitgcl.pretraining.config import PretrainConfig, ScatteringPreset, preset_config
 from circuitgcl.pretraining.running import pretrain
-from circuitgcl.pretraining.scattering import PretrainConfig, ScatteringPreset
 
-__all__ = ["PretrainConfig", "ScatteringPreset", "pretrain"]
+__all__ = ["PretrainConfig", "ScatteringPreset", "preset_config", "pretrain"]

@@ -8,6 +8,10 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from circuitgcl.losses import uniformity_loss
 
+COLLAPSED_RANK_SHARE = 0.05
+COLLAPSED_CENTRE_NORM = 0.98
+ROWS_LOOKED_AT = 4096  # uniformity compares all pairs
+
 
 def effective_rank(representation: Tensor) -> float:
     """Effective rank of [N, H], from 1 to H: exponential of the entropy of the normalised singular values.
@@ -21,8 +25,31 @@ def effective_rank(representation: Tensor) -> float:
     return float(entropy.exp()) if values.sum() > 0 else 1.0
 
 
+def class_separability(representation: Tensor, label: Tensor) -> float:
+    """Share of the variance of unit vectors [N, H] that lies between the classes [N], from 0 to 1.
+
+    1 when all rows of a class point one way and classes do not all point the same; 0 when the classes have
+    one mean, and of a single point.
+    """
+    unit = normalize(representation.double(), dim=1)
+    _, row, count = torch.unique(label, return_inverse=True, return_counts=True)
+    means = torch.zeros(len(count), unit.shape[1], dtype=unit.dtype, device=unit.device)
+    means = means.index_add(0, row, unit) / count.unsqueeze(1)
+    centre = unit.mean(dim=0)
+    total = (unit - centre).square().sum()
+    between = ((means - centre).square().sum(dim=1) * count).sum()
+    return float(between / total) if total > 1e-12 else 0.0
+
+
 def representation_figures(representation: Tensor, prediction: Tensor, target: Tensor) -> dict[str, float]:
-    """Effective rank, alignment (mean cosine), uniformity and centre norm of [N, H] representations."""
+    """Effective rank, alignment (mean cosine), uniformity and centre norm of [N, H] representations.
+
+    Of more than `ROWS_LOOKED_AT` rows every so-manieth is looked at.
+    """
+    step = -(-len(representation) // ROWS_LOOKED_AT)
+    representation, prediction, target = (
+        rows[::step].float() for rows in (representation, prediction, target)
+    )
     unit = normalize(representation, dim=1)
     return {
         "effective_rank": effective_rank(representation),
@@ -31,3 +58,19 @@ def representation_figures(representation: Tensor, prediction: Tensor, target: T
         "uniformity": float(uniformity_loss(unit)),
         "centre_norm": float(unit.mean(dim=0).norm()),
     }
+
+
+def collapse_reason(figures: dict[str, float]) -> str | None:
+    """Why a representation of these figures counts as collapsed; None when it does not."""
+    rank, dim = figures["effective_rank"], int(figures["dim"])
+    if figures["centre_norm"] > COLLAPSED_CENTRE_NORM:
+        return (
+            f"all rows point one way (centre norm {figures['centre_norm']:.3f}): nothing pushes them apart; "
+            "raise scattering_rate or uniformity_weight"
+        )
+    if rank < COLLAPSED_RANK_SHARE * dim:
+        return (
+            f"effective rank {rank:.1f} of {dim}: rows are centred but lie in few dimensions; raise "
+            "uniformity_weight or decorrelation_weight (the centre term alone does not spread)"
+        )
+    return None

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import lightning
+from lightning.pytorch.callbacks import EarlyStopping
 from torch.utils.data import DataLoader
-from torch_geometric.data import HeteroData
 
 from circuitgcl.errors import DataError
 from circuitgcl.graph import CircuitGraph
-from circuitgcl.graph.quotient import quotient_graph, structural_colours
 from circuitgcl.models.checkpoint import EncoderCheckpoint, save_encoder
-from circuitgcl.pretraining.scattering import PretrainConfig, ScatteringModule
+from circuitgcl.pretraining.circuits import TrainingCircuit, training_circuits
+from circuitgcl.pretraining.config import PretrainConfig
+from circuitgcl.pretraining.scattering import DivergedError, ScatteringModule
 from circuitgcl.runs import RunFolder
 
 
-def _single(batch: list[HeteroData]) -> HeteroData:
+def _single(batch: list[TrainingCircuit]) -> TrainingCircuit:
     return batch[0]
 
 
-def _nodes(graph: CircuitGraph, config: PretrainConfig) -> HeteroData:
-    """What the encoders see of a circuit."""
-    if not config.quotient:
-        return graph.to_hetero()
-    rounds = config.encoder.layers + config.hops  # the topology constraint looks further than the encoder
-    circuit, rails, features = graph.circuit, graph.rails, graph.net_features
-    colours = structural_colours(circuit, rails, features, rounds)
-    return quotient_graph(circuit, rails, features, colours).to_hetero()
-
-
 def pretrain(
-    graphs: Sequence[CircuitGraph],
+    graphs: Iterable[CircuitGraph],
     config: PretrainConfig | None = None,
     *,
     folder: str | Path,
@@ -42,8 +33,12 @@ def pretrain(
 ) -> EncoderCheckpoint:
     """Pretrain an encoder on unlabelled circuits.
 
+    The encoder of the epoch with the lowest objective on fixed nodes is kept: alignment plus scattering of
+    the online representation, without dropout or masks. The run ends when that has not become lower for
+    `patience` epochs.
+
     Args:
-        graphs: circuit graphs; no label is looked at.
+        graphs: circuit graphs, looked at one after the other; no label is looked at.
         config: settings; the defaults when absent.
         folder: run folder; an unfinished run in it is resumed.
         accelerator: Lightning accelerator (`auto`, `cpu`, `cuda`).
@@ -53,23 +48,51 @@ def pretrain(
         The encoder with its monitors; also saved under `folder`.
 
     Raises:
-        DataError: there is no graph to train on.
+        DataError: there is no graph large enough to train on, a graph has features of another schema, or a
+            loss is no number any more: then the best encoder so far is saved and named.
     """
-    if not graphs:
-        raise DataError("no circuit to pretrain on")
     config = config or PretrainConfig()
+    circuits = training_circuits(graphs, config)
     run = RunFolder(Path(folder), config)
     lightning.seed_everything(config.seed, verbose=False)
-    module = ScatteringModule(config)
-    rows: Any = [_nodes(graph, config) for graph in graphs]  # a list serves as a data set
-    loader: DataLoader[HeteroData] = DataLoader(rows, shuffle=True, collate_fn=_single)
-    trainer = run.trainer(max_epochs=config.max_epochs, accelerator=accelerator, progress=progress)
-    run.fit(trainer, module, loader)
-    checkpoint = EncoderCheckpoint(
-        encoder=module.online.eval(),
-        trained_on=tuple(sorted({graph.circuit.name for graph in graphs})),
-        metrics=module.figures,
+    module = ScatteringModule(config, circuits)
+    module.auxiliary.fit(circuits)
+    rows: Any = circuits  # a list serves as a data set
+    loader: DataLoader[TrainingCircuit] = DataLoader(rows, shuffle=True, collate_fn=_single)
+    trainer = run.trainer(
+        max_epochs=config.max_epochs,
+        accelerator=accelerator,
+        progress=progress,
+        precision=config.precision.value,
+        callbacks=[] if config.patience is None else [EarlyStopping("objective", patience=config.patience)],
+        tensorboard=config.tensorboard,
     )
+    names = tuple(sorted({circuit.name for circuit in circuits}))
+    try:
+        run.fit(trainer, module, loader)
+    except DivergedError as error:
+        raise DataError(f"{error}; {_rescued(run, module, names)}") from None
+    checkpoint = _kept(module, names)
     save_encoder(checkpoint, run.path)
     run.write_metrics(module.figures)
     return checkpoint
+
+
+def _kept(module: ScatteringModule, names: tuple[str, ...]) -> EncoderCheckpoint:
+    """The best encoder of a run."""
+    assert module.kept is not None
+    module.online.load_state_dict(module.kept)
+    return EncoderCheckpoint(
+        encoder=module.online.cpu().eval(), trained_on=names, metrics=dict(module.figures)
+    )
+
+
+def _rescued(run: RunFolder, module: ScatteringModule, names: tuple[str, ...]) -> str:
+    """Save what a run that broke down had learned; what became of it, for people."""
+    advice = "lower learning_rate and scattering_rate, or leave that design out"
+    if module.kept is None:
+        run.finish()
+        return f"nothing had been learned yet; {advice}"
+    save_encoder(_kept(module, names), run.path)
+    run.write_metrics(module.figures)
+    return f"the best encoder before, of epoch {int(module.figures['epoch'])}, is in {run.path}; {advice}"

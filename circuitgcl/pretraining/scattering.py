@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import lightning
@@ -22,51 +21,39 @@ from torch.nn.functional import normalize
 from torch_geometric.data import HeteroData
 from torch_geometric.data.storage import NodeStorage
 
+from circuitgcl.errors import DataError
 from circuitgcl.losses import alignment_loss, centre_scattering_loss, decorrelation_loss, uniformity_loss
-from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+from circuitgcl.models.encoder import CircuitEncoder
 from circuitgcl.models.neighbourhoods import INPUT_WIDTHS, both_directions, multiplicities
-from circuitgcl.pretraining.monitors import representation_figures
+from circuitgcl.pretraining.auxiliary import AuxiliaryTasks
+from circuitgcl.pretraining.circuits import TrainingCircuit
+from circuitgcl.pretraining.config import PretrainConfig, ScatteringPreset
+from circuitgcl.pretraining.monitors import class_separability, collapse_reason, representation_figures
 
 log = logging.getLogger(__name__)
 
-COLLAPSED_RANK_SHARE = 0.05
+WATCHED_CIRCUITS = 24  # looked at after every epoch, however many are trained on
+Sampled = dict[str, tuple[Tensor, Tensor]]  # rows of each node type and how much each counts
 
 
-class ScatteringPreset(StrEnum):
-    """Which scattering objective to use."""
-
-    DEFAULT = "default"
-    PUBLISHED = "published"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainConfig:
-    """Settings of a pretraining run."""
-
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    preset: ScatteringPreset = ScatteringPreset.DEFAULT
-    max_epochs: int = 30
-    seed: int = 0
-    learning_rate: float = 1e-3
-    momentum: float = 0.99  # m of the exponential moving average
-    hops: int = 2  # k of the topology constraint
-    temperature: float = 2.0  # t of the uniformity term
-    uniformity_weight: float = 1.0
-    decorrelation_weight: float = 0.1
-    sample: int = 512  # nodes of each type per step: uniformity compares all pairs
-    quotient: bool = (
-        True  # encode structural classes, each as often as it has members; the same losses, sooner
-    )
+class DivergedError(DataError):
+    """A loss is no number any more."""
 
 
 class ScatteringModule(lightning.LightningModule):
     """Online encoder, target encoder and predictor.
 
     One step: scatter the target, align the online encoder to it, then move the target towards the online
-    encoder.
+    encoder. After every epoch the monitors are taken on fixed nodes of the watched circuits, without dropout
+    or masks, and the online encoder is kept if its objective is the lowest so far.
+
+    Attributes:
+        watched: circuits of the monitors.
+        kept: weights of the online encoder with the lowest objective, None before the first epoch.
+        figures: its monitors; of the latest epoch in `latest`.
     """
 
-    def __init__(self, config: PretrainConfig | None = None) -> None:
+    def __init__(self, config: PretrainConfig | None = None, watched: Sequence[TrainingCircuit] = ()) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.config = config = config or PretrainConfig()
@@ -74,86 +61,148 @@ class ScatteringModule(lightning.LightningModule):
         self.online = CircuitEncoder(config.encoder)
         self.target = copy.deepcopy(self.online)
         self.predictor = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.auxiliary = AuxiliaryTasks(config)
+        step = -(-len(watched) // WATCHED_CIRCUITS) if watched else 1
+        self.watched = tuple(watched[::step])
+        self.kept: dict[str, Tensor] | None = None
         self.figures: dict[str, float] = {}
-        self._steps: list[dict[str, float]] = []
+        self.latest: dict[str, float] = {}
 
     def configure_optimizers(self) -> Any:
         """One optimiser for scattering the target, one for the online side."""
-        rate = self.config.learning_rate
-        online = [*self.online.parameters(), *self.predictor.parameters()]
-        return [torch.optim.AdamW(self.target.parameters(), lr=rate), torch.optim.AdamW(online, lr=rate)]
+        config = self.config
+        online = [
+            *self.online.parameters(),
+            *self.predictor.parameters(),
+            *self.auxiliary.parameters(),
+        ]
+        return [
+            torch.optim.AdamW(self.target.parameters(), lr=config.scattering_rate),
+            torch.optim.AdamW(online, lr=config.learning_rate),
+        ]
 
-    def scattering(self, representation: Tensor) -> Tensor:
-        """Scattering objective of the preset on [B, H] representations."""
+    def scattering(self, representation: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Scattering objective of the preset on [B, H] representations of weights [B]."""
         unit = normalize(representation, dim=1)
-        loss = centre_scattering_loss(unit)
+        loss = centre_scattering_loss(unit, weights)
         if self.config.preset is ScatteringPreset.PUBLISHED:
             return loss
-        spread = uniformity_loss(unit, self.config.temperature)
-        decorrelation = decorrelation_loss(representation)
+        spread = uniformity_loss(unit, self.config.temperature, weights)
+        decorrelation = decorrelation_loss(representation, weights)
         return (
             loss + self.config.uniformity_weight * spread + self.config.decorrelation_weight * decorrelation
         )
 
-    def training_step(self, batch: HeteroData, _index: int) -> None:
+    def spread(self, states: Mapping[str, Tensor], sampled: Sampled) -> Tensor:
+        """Scattering objective of sampled nodes: the mean over node types, or of all of them together."""
+        parts = [(states[name][rows], weights) for name, (rows, weights) in sampled.items()]
+        if not self.config.by_type:
+            parts = [(torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]))]
+        terms = [self.scattering(rows, weights) for rows, weights in parts if len(rows) > 1]
+        return torch.stack(terms).mean()
+
+    def aligned(
+        self, states: Mapping[str, Tensor], nodes: HeteroData, sampled: Sampled
+    ) -> tuple[Tensor, ...]:
+        """Predictions of the online encoder under the topology constraint, and weights, all types stacked."""
+        online = stacked(states)
+        constrained = online + propagate(online, nodes, self.config.hops)
+        chosen = _stacked_rows(sampled, {name: len(rows) for name, rows in states.items()})
+        return self.predictor(constrained[chosen]), torch.cat([weights for _, weights in sampled.values()])
+
+    def training_step(self, circuit: TrainingCircuit, _index: int) -> None:
         """One design, two updates and the moving average."""
         optimizers: Any = self.optimizers()
         scatter_optimizer, online_optimizer = optimizers
-        rows = self._sampled(batch)
-        target = _stacked(self.target(batch))[rows]
-        scattering = self.scattering(target)
+        sampled = self.sampled(circuit.nodes)
+        scattering = self.spread(self.target(circuit.nodes), sampled)
+        self._check_finite(circuit, scattering=scattering)
         scatter_optimizer.zero_grad()
         self.manual_backward(scattering)
         scatter_optimizer.step()
 
         with torch.no_grad():
-            goal = _stacked(self.target(batch))[rows]
-        online = _stacked(self.online(batch))
-        constrained = online + propagate(online, batch, self.config.hops)
-        prediction = self.predictor(constrained[rows])
-        alignment = alignment_loss(prediction, goal)
+            goal = _chosen(self.target(circuit.nodes), sampled)
+        nodes, hidden = self.auxiliary.masked(circuit.nodes)
+        online = self.online(nodes)
+        prediction, weights = self.aligned(online, nodes, sampled)
+        alignment = alignment_loss(prediction, goal, weights)
+        auxiliary = self.auxiliary.losses(circuit, online, hidden, sampled)
+        self._check_finite(circuit, alignment=alignment, **auxiliary)
         online_optimizer.zero_grad()
-        self.manual_backward(alignment)
+        self.manual_backward(alignment + self.auxiliary.weighted(auxiliary))
         online_optimizer.step()
         self._move_target()
-        self._steps.append(representation_figures(online[rows].detach(), prediction.detach(), goal))
-        self.log("scattering", scattering.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
-        self.log(
-            "alignment_loss", alignment.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1
+        logged = {"scattering": scattering, "alignment_loss": alignment}
+        logged |= {f"{name}_loss": loss for name, loss in auxiliary.items()}
+        self.log_dict(
+            {name: loss.detach() for name, loss in logged.items()},
+            prog_bar=True,
+            on_step=False,
+            on_epoch=True,
+            batch_size=1,
         )
 
     def on_train_epoch_end(self) -> None:
-        """Average the monitors over the designs and say so when the representation collapses."""
-        self.figures = {key: sum(s[key] for s in self._steps) / len(self._steps) for key in self._steps[0]}
-        self._steps.clear()
-        self.log_dict({key: value for key, value in self.figures.items() if key != "dim"})
-        if self.figures["effective_rank"] < COLLAPSED_RANK_SHARE * self.figures["dim"]:
-            log.warning(
-                "the representation collapses: effective rank %.1f of %d dimensions",
-                self.figures["effective_rank"],
-                int(self.figures["dim"]),
-            )
+        """Take the monitors, keep the encoder if it is the best so far, and say when it collapses."""
+        self.latest = self.monitored()
+        self.log_dict({key: value for key, value in self.latest.items() if key != "dim"})
+        if self.kept is None or self.latest["objective"] < self.figures["objective"]:
+            self.figures = {**self.latest, "epoch": float(self.current_epoch)}
+            self.kept = {name: value.detach().clone() for name, value in self.online.state_dict().items()}
+        if (reason := collapse_reason(self.latest)) is not None:
+            log.warning("the representation collapses: %s", reason)
+
+    @torch.no_grad()
+    def monitored(self) -> dict[str, float]:
+        """Monitors of the encoders as they are, on fixed nodes of the watched circuits."""
+        was_training = self.training
+        self.eval()
+        parts: list[tuple[Tensor, Tensor, Tensor]] = []
+        nets, owned, owners, objectives = (list[Tensor]() for _ in range(4))
+        for number, circuit in enumerate(self.watched):
+            circuit = circuit.to(self.device)
+            sampled = self.sampled(circuit.nodes, torch.Generator().manual_seed(number))
+            online, goal = self.online(circuit.nodes), _chosen(self.target(circuit.nodes), sampled)
+            prediction, weights = self.aligned(online, circuit.nodes, sampled)
+            objectives.append(alignment_loss(prediction, goal, weights) + self.spread(online, sampled))
+            parts.append((_chosen(online, sampled), prediction, goal))
+            nets.append(online["net"][sampled["net"][0]])
+            for name, owner in circuit.owner.items():
+                rows = sampled[name][0]
+                owned.append(online[name][rows])
+                owners.append(owner[rows] + (number << 32))
+        self.train(was_training)
+        return {
+            **representation_figures(*(torch.cat(rows) for rows in zip(*parts, strict=True))),
+            "effective_rank_net": representation_figures(*([torch.cat(nets)] * 3))["effective_rank"],
+            "separability": class_separability(torch.cat(owned), torch.cat(owners)),
+            "objective": float(torch.stack(objectives).mean()),
+        }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the monitors: a run killed after its last epoch has no step left to measure them in."""
-        checkpoint["figures"] = self.figures
+        """Save the kept encoder and its monitors: a resumed run may find no better one."""
+        checkpoint |= {"figures": self.figures, "latest": self.latest, "kept": self.kept}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the monitors of the interrupted run."""
-        self.figures = checkpoint["figures"]
+        """Take the kept encoder and the monitors of the interrupted run."""
+        self.figures, self.latest = checkpoint["figures"], checkpoint["latest"]
+        self.kept = checkpoint["kept"]
 
-    def _sampled(self, batch: HeteroData) -> Tensor:
-        """Rows of the stacked nodes to compare: up to `sample` of each type.
+    def sampled(self, nodes: HeteroData, generator: torch.Generator | None = None) -> Sampled:
+        """Up to `sample` rows of each node type, and how much each counts."""
+        config = self.config
+        return {
+            name: drawn(nodes[name], config.sample, config.repetition, generator) for name in INPUT_WIDTHS
+        }
 
-        On a quotient graph the members of a class are drawn, not the classes: the losses see what they would
-        see on the full graph. Dropout masks are those of classes, alike for all members.
-        """
-        rows, start = [], 0
-        for name in INPUT_WIDTHS:
-            count = batch[name].num_nodes
-            rows.append(start + _drawn(batch[name], self.config.sample, self.device))
-            start += count
-        return torch.cat(rows)
+    def _check_finite(self, circuit: TrainingCircuit, **losses: Tensor) -> None:
+        for name, loss in losses.items():
+            if not bool(loss.isfinite()):
+                raise DivergedError(
+                    f"training broke down in epoch {self.current_epoch} on design {circuit.name}: "
+                    f"its {name} loss is {float(loss.detach())}"
+                )
 
     @torch.no_grad()
     def _move_target(self) -> None:
@@ -162,17 +211,44 @@ class ScatteringModule(lightning.LightningModule):
             target.mul_(m).add_(online, alpha=1 - m)
 
 
-def _drawn(nodes: NodeStorage, sample: int, device: torch.device) -> Tensor:
-    """Rows of up to `sample` flat nodes, none twice."""
-    if "members" not in nodes:
-        return torch.randperm(nodes.num_nodes, device=device)[:sample]
-    ends = nodes.members.cumsum(0)
-    chosen = torch.randperm(int(ends[-1]), device=device)[:sample]
-    return torch.searchsorted(ends, chosen, right=True)
+def drawn(
+    nodes: NodeStorage, sample: int, repetition: float = 1.0, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Rows of one node type to compare, and how much each counts, [B] twice.
+
+    A row that stands for n nodes counts n^repetition. While there are no more than `sample` rows, all are
+    taken and losses are exact. Of more rows, `sample` are drawn in proportion to what they count and count as
+    often as they are drawn, so that every weighted mean is right in expectation.
+    """
+    count = len(nodes.x)
+    device = nodes.x.device
+    law = torch.ones(count) if "members" not in nodes else nodes.members.double().cpu() ** repetition
+    if count <= sample:
+        return torch.arange(count, device=device), law.float().to(device)
+    if "members" not in nodes or not repetition:
+        rows = torch.randperm(count, generator=generator)[:sample]
+        return rows.to(device), torch.ones(sample, device=device)
+    hits = torch.multinomial(law, sample, replacement=True, generator=generator)
+    rows, times = torch.unique(hits, return_counts=True)
+    return rows.to(device), times.float().to(device)
 
 
-def _stacked(states: dict[str, Tensor]) -> Tensor:
+def stacked(states: Mapping[str, Tensor]) -> Tensor:
+    """All nodes in the order of `INPUT_WIDTHS`, [N, H]."""
     return torch.cat([states[name] for name in INPUT_WIDTHS])
+
+
+def _chosen(states: Mapping[str, Tensor], sampled: Sampled) -> Tensor:
+    return torch.cat([states[name][rows] for name, (rows, _) in sampled.items()])
+
+
+def _stacked_rows(sampled: Sampled, counts: Mapping[str, int]) -> Tensor:
+    """Sampled rows as rows of the stacked nodes."""
+    start, found = 0, []
+    for name in INPUT_WIDTHS:
+        found.append(start + sampled[name][0])
+        start += counts[name]
+    return torch.cat(found)
 
 
 def propagate(states: Tensor, data: HeteroData, hops: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,12 @@ from circuitgcl.losses import centre_scattering_loss, decorrelation_loss, unifor
 from circuitgcl.models.encoder import EncoderConfig
 from circuitgcl.models.neighbourhoods import INPUT_WIDTHS
 from circuitgcl.pretraining import PretrainConfig, ScatteringPreset
+from circuitgcl.pretraining.circuits import TrainingCircuit, training_circuit
 from circuitgcl.pretraining.scattering import ScatteringModule, propagate
 from circuitgcl.runs import RunFolder
 
 TINY = EncoderConfig(width=8, layers=2)
+STILL = PretrainConfig(encoder=TINY, learning_rate=0.0, scattering_rate=0.0)
 
 
 @pytest.fixture
@@ -111,18 +114,23 @@ class TestObjective:
             load_config(PretrainConfig, None, ["preset=publishd"])
 
 
-def step_once(folder: Path, module: ScatteringModule, circuit: HeteroData) -> None:
+def module_on(graph: CircuitGraph, config: PretrainConfig) -> tuple[ScatteringModule, TrainingCircuit]:
+    circuit = training_circuit(graph, replace(config, quotient=False))
+    return ScatteringModule(config, [circuit]), circuit
+
+
+def step_once(folder: Path, module: ScatteringModule, circuit: TrainingCircuit) -> None:
     run = RunFolder(folder, module.config)
-    rows: list[HeteroData] = [circuit]
+    rows: list[TrainingCircuit] = [circuit]
     loader = torch.utils.data.DataLoader(rows, collate_fn=lambda batch: batch[0])  # type: ignore[arg-type]
     run.fit(run.trainer(max_epochs=1, accelerator="cpu"), module, loader)
 
 
 class TestStep:
-    def test_target_follows_the_online_encoder(self, tmp_path: Path, circuit: HeteroData) -> None:
-        """With a learning rate of 0 nothing else moves: θ_g = m θ_g + (1 - m) θ_f."""
+    def test_target_follows_the_online_encoder(self, tmp_path: Path, graphs: list[CircuitGraph]) -> None:
+        """With learning rates of 0 nothing else moves: θ_g = m θ_g + (1 - m) θ_f."""
         torch.manual_seed(0)
-        module = ScatteringModule(PretrainConfig(encoder=TINY, learning_rate=0.0, momentum=0.9))
+        module, circuit = module_on(graphs[0], replace(STILL, momentum=0.9))
         with torch.no_grad():
             for parameter in module.target.parameters():
                 parameter.add_(torch.randn_like(parameter))
@@ -150,32 +158,39 @@ class TestStep:
         assert scatter == {id(p) for p in module.target.parameters()}
         assert align == {id(p) for part in (module.online, module.predictor) for p in part.parameters()}
 
-    def test_everything_learns(self, tmp_path: Path, circuit: HeteroData) -> None:
+    @pytest.mark.parametrize("auxiliary", [0.0, 1.0])
+    def test_everything_learns(self, tmp_path: Path, graphs: list[CircuitGraph], auxiliary: float) -> None:
         torch.manual_seed(0)
-        module = ScatteringModule(PretrainConfig(encoder=TINY))
+        config = PretrainConfig(
+            encoder=TINY,
+            masked_weight=auxiliary,
+            distance_weight=auxiliary,
+            membership_weight=auxiliary,
+            mask_share=0.5,
+        )
+        module, circuit = module_on(graphs[0], config)
         before = {name: p.detach().clone() for name, p in module.named_parameters()}
         step_once(tmp_path / "run", module, circuit)
         still = [name for name, p in module.named_parameters() if torch.equal(p, before[name])]
         assert still == []
 
     def test_sample_is_bounded_per_type(self, circuit: HeteroData) -> None:
-        module = ScatteringModule(PretrainConfig(encoder=TINY, sample=5))
-        rows = module._sampled(circuit)
-        counts = [int(circuit[name].num_nodes) for name in INPUT_WIDTHS]
-        edges = torch.tensor(np.cumsum(counts))
-        kind = torch.bucketize(rows, edges, right=True)
-        assert torch.bincount(kind, minlength=3).tolist() == [min(5, count) for count in counts]
-        assert len(rows.unique()) == len(rows)
-        whole = ScatteringModule(PretrainConfig(encoder=TINY, sample=10_000))._sampled(circuit)
-        assert torch.equal(whole.sort().values, torch.arange(sum(counts)))
+        found = ScatteringModule(PretrainConfig(encoder=TINY, sample=5)).sampled(circuit)
+        for name, (rows, weights) in found.items():
+            assert len(rows) == len(rows.unique()) == min(5, circuit[name].num_nodes)
+            assert weights.tolist() == [1.0] * len(rows)
+        whole = ScatteringModule(PretrainConfig(encoder=TINY, sample=10_000)).sampled(circuit)
+        for name, (rows, _) in whole.items():
+            assert torch.equal(rows, torch.arange(circuit[name].num_nodes))
 
 
 class TestCollapse:
-    def test_is_said(self, tmp_path: Path, circuit: HeteroData, caplog: pytest.LogCaptureFixture) -> None:
-        """An encoder that answers the same for every node has rank 1 of 32."""
-        module = ScatteringModule(
-            PretrainConfig(encoder=EncoderConfig(width=32, layers=1), learning_rate=0.0, hops=0)
-        )
+    def test_is_said(
+        self, tmp_path: Path, graphs: list[CircuitGraph], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """An encoder that answers the same for every node: all rows in the origin."""
+        config = replace(STILL, encoder=EncoderConfig(width=32, layers=1), hops=0)
+        module, circuit = module_on(graphs[0], config)
         with torch.no_grad():
             for parameter in module.parameters():
                 parameter.zero_()
@@ -184,9 +199,38 @@ class TestCollapse:
         assert "collapses: effective rank 1.0 of 32" in caplog.text
 
     def test_is_not_said_of_a_spread_one(
-        self, tmp_path: Path, circuit: HeteroData, caplog: pytest.LogCaptureFixture
+        self, tmp_path: Path, graphs: list[CircuitGraph], caplog: pytest.LogCaptureFixture
     ) -> None:
         torch.manual_seed(0)
         with caplog.at_level("WARNING", logger="circuitgcl"):
-            step_once(tmp_path / "run", ScatteringModule(PretrainConfig(encoder=TINY)), circuit)
+            step_once(tmp_path / "run", *module_on(graphs[0], PretrainConfig(encoder=TINY)))
         assert "collapse" not in caplog.text
+
+
+class TestMonitors:
+    def test_are_the_same_however_often_they_are_taken(self, graphs: list[CircuitGraph]) -> None:
+        """Dropout, masks and sampling play no part, and training goes on drawing as before."""
+        config = PretrainConfig(encoder=EncoderConfig(width=8, layers=2, dropout=0.5), sample=6)
+        module, _ = module_on(graphs[0], config)
+        module.train()
+        state = torch.get_rng_state()
+        assert module.monitored() == module.monitored()
+        assert torch.equal(torch.get_rng_state(), state)
+        assert module.training
+
+    def test_objective_is_alignment_plus_scattering(self, graphs: list[CircuitGraph]) -> None:
+        module, circuit = module_on(graphs[0], PretrainConfig(encoder=TINY))
+        module.eval()
+        states = module.online(circuit.nodes)
+        parts = [module.scattering(states[name]) for name in INPUT_WIDTHS]
+        stacked_states = torch.cat([states[name] for name in INPUT_WIDTHS])
+        prediction = module.predictor(stacked_states + propagate(stacked_states, circuit.nodes, 2))
+        target = torch.cat([module.target(circuit.nodes)[name] for name in INPUT_WIDTHS])
+        cosine = torch.nn.functional.cosine_similarity(prediction, target, dim=1).mean()
+        expected = torch.stack(parts).mean() - cosine
+        assert module.monitored()["objective"] == pytest.approx(expected.item(), abs=1e-5)
+
+    def test_many_circuits_are_watched_in_part(self, graphs: list[CircuitGraph]) -> None:
+        circuits = [training_circuit(graphs[k % 2], PretrainConfig(encoder=TINY)) for k in range(60)]
+        watched = ScatteringModule(PretrainConfig(encoder=TINY), circuits).watched
+        assert watched == tuple(circuits[::3])
