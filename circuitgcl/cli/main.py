@@ -37,6 +37,7 @@ from circuitgcl.cli.options import (
     globs,
     settings_of,
 )
+from circuitgcl.cli.pretraining import pretrain
 from circuitgcl.errors import CircuitGCLError, InputError, OnError
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(dataset, name="dataset")
+app.command()(pretrain)
 app.command()(compare)
 
 
@@ -179,27 +181,6 @@ def inspect(
     if output is not None:
         write_atomically(output, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     print_inspection(Console(), found)
-
-
-@app.command()
-def pretrain(
-    netlists: Netlists,
-    output: RunOutput,
-    device: Device = "auto",
-    config: Config = None,
-    settings: Settings = None,
-) -> None:
-    """Pretrain an encoder on unlabelled netlists."""
-    from circuitgcl.config import load_config
-    from circuitgcl.data import DesignFiles, load_design
-    from circuitgcl.pretraining import PretrainConfig
-    from circuitgcl.pretraining import pretrain as run_pretrain
-
-    resolved = load_config(PretrainConfig, config, settings or ())
-    check_device(device)
-    graphs = [load_design(DesignFiles(name=p.stem, schematic=p)).graph for p in expanded(netlists)]
-    checkpoint = run_pretrain(graphs, resolved, folder=output, accelerator=device, progress=_interactive())
-    typer.echo(f"wrote {output}: " + ", ".join(f"{k} {v:.3g}" for k, v in checkpoint.metrics.items()))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +23,8 @@ from circuitgcl.models.neighbourhoods import (
     neighbourhoods,
 )
 
+SMALLEST_DEVIATION = 1e-6  # of an input that counts as varying
+
 
 class Activation(StrEnum):
     """Nonlinearity behind every layer."""
@@ -41,6 +44,8 @@ class EncoderConfig:
     activation: Activation = Activation.GELU
     residual: bool = True
     global_token: bool = False  # after every layer, all nodes hear the mean of each node type
+    # inputs by their mean and deviation over the training circuits; else each row normalised by itself
+    standardised: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no encoder can be built from.
@@ -58,6 +63,36 @@ class EncoderConfig:
             raise ConfigError(
                 f"encoder width {self.width} is not a multiple of the {ATTENTION_HEADS} attention heads"
             )
+
+
+class InputScale(nn.Module):
+    """Input columns by their mean and deviation over the training circuits; what never varied is muted.
+
+    Weights of a column that never varied were never trained: on a circuit where it does vary they would add
+    noise of any size. Values are clipped to six deviations.
+
+    Shapes:
+        input, output: `[N, F]`
+    """
+
+    mean: Tensor  # [F]
+    scale: Tensor  # [F] one over the deviation, 0 where nothing varied
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def fit(self, rows: Tensor) -> None:
+        """Set mean and scale from rows [N, F]."""
+        rows = rows.double()
+        deviation = rows.std(dim=0, correction=0)
+        self.mean.copy_(rows.mean(dim=0))
+        self.scale.copy_(torch.where(deviation > SMALLEST_DEVIATION, 1 / deviation, 0.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scaled rows."""
+        return ((x - self.mean) * self.scale).clamp(-6.0, 6.0)
 
 
 class GlobalToken(nn.Module):
@@ -112,7 +147,9 @@ class CircuitEncoder(nn.Module):
         width, convolution = config.width, CONVOLUTIONS[config.kind]
         self.inputs = nn.ModuleDict(
             {
-                name: nn.Sequential(nn.LayerNorm(size), nn.Linear(size, width))
+                name: nn.Sequential(
+                    InputScale(size) if config.standardised else nn.LayerNorm(size), nn.Linear(size, width)
+                )
                 for name, size in INPUT_WIDTHS.items()
             }
         )
@@ -128,6 +165,17 @@ class CircuitEncoder(nn.Module):
         )
         self.dropout = nn.Dropout(config.dropout)
         self._activation = torch.tanh if config.activation is Activation.TANH else nn.functional.gelu
+
+    def fit_inputs(self, circuits: Iterable[HeteroData]) -> None:
+        """Fit the input scales on training circuits; rows that are normalised by themselves need none."""
+        if not self.config.standardised:
+            return
+        parts = list(circuits)
+        for name, layer in self.inputs.items():
+            assert isinstance(layer, nn.Sequential)
+            scale = layer[0]
+            assert isinstance(scale, InputScale)
+            scale.fit(torch.cat([part[name].x for part in parts]))
 
     def forward(self, data: HeteroData) -> dict[str, Tensor]:
         """Embeddings of all nodes by node type."""

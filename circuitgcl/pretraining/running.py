@@ -56,7 +56,7 @@ def pretrain(
     run = RunFolder(Path(folder), config)
     lightning.seed_everything(config.seed, verbose=False)
     module = ScatteringModule(config, circuits)
-    module.auxiliary.fit(circuits)
+    module.fit(circuits)
     rows: Any = circuits  # a list serves as a data set
     loader: DataLoader[TrainingCircuit] = DataLoader(rows, shuffle=True, collate_fn=_single)
     trainer = run.trainer(

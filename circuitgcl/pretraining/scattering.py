@@ -68,6 +68,12 @@ class ScatteringModule(lightning.LightningModule):
         self.figures: dict[str, float] = {}
         self.latest: dict[str, float] = {}
 
+    def fit(self, circuits: Sequence[TrainingCircuit]) -> None:
+        """Fit the scales of inputs on the training circuits, each of their structures counted once."""
+        self.online.fit_inputs(circuit.nodes for circuit in circuits)
+        self.target.load_state_dict(self.online.state_dict())
+        self.auxiliary.fit(circuits)
+
     def configure_optimizers(self) -> Any:
         """One optimiser for scattering the target, one for the online side."""
         config = self.config

@@ -69,8 +69,8 @@ def test_subclasses_closer_than_the_margin_are_left_alone(margin: float, draws: 
     u.requires_grad_()
     membership_contrast_loss(u, torch.tensor([0, 0, 1, 1]), margin=margin).backward()
     assert u.grad is not None
-    moved = torch.nn.functional.normalize(u.detach() - 0.01 * u.grad, dim=1)
-    assert bool(moved[0] @ moved[1] > 0.8 + 1e-6) is draws
+    in_their_plane = u.grad[:2, :2].abs().max()  # the others push out of it
+    assert bool(in_their_plane > 1e-9) is draws
 
 
 def test_weights_are_multiplicities_of_rows_that_are_no_pairs_of_one_another() -> None:
