@@ -25,6 +25,8 @@ from circuitgcl.graph.feature_schema import NET_FEATURES, PAIR_FEATURES, TERMINA
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.label_shift import LabelLaw
 from circuitgcl.models.memory import ContextMemory, Source
+from circuitgcl.models.neighbourhoods import blocks
+from circuitgcl.models.partitioned import net_embeddings
 from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, Standardiser
 
 LOG_RANGE = (-14.0, 7.0)  # natural logarithm of femtofarad a single context may contribute
@@ -155,7 +157,9 @@ class CapacitanceModel(nn.Module):
             self.coupling_memory, self.existence_memory, self.load_memory = kept
 
     def embed(self, design: DesignTensors) -> Tensor:
-        """Net embeddings of a design, [N, H]."""
+        """Net embeddings of a design, [N, H]; where nothing is learned in blocks, for the sake of memory."""
+        if not torch.is_grad_enabled():
+            return net_embeddings(self.encoder, design.hetero)
         embedding: Tensor = self.encoder(design.hetero)["net"]
         return embedding
 
@@ -167,14 +171,21 @@ class CapacitanceModel(nn.Module):
         mean = torch.zeros(rows, scaled.shape[1], device=scaled.device)
         mean = mean.index_add(0, design.played_terminal, parts)
         terminal = torch.cat([self.terminal_scale(design.terminal_features), mean], dim=1)
-        a, b = terminal[design.context_side[:, 0]], terminal[design.context_side[:, 1]]
-        inputs = torch.cat([self.pair_scale(design.context_features), symmetric(a, b)], dim=1)
-        weight, hazard = self.context_head(inputs).unbind(dim=1)
+        described = [
+            self.context_head(self._context_inputs(design, terminal, rows))
+            for rows in blocks(len(design.context_side))
+        ]
+        weight, hazard = torch.cat([terminal.new_zeros(0, 2), *described]).unbind(dim=1)
         return ContextOutputs(
             weight=self._natural_weight(weight.clamp(*LOG_RANGE)),
             hazard=hazard.clamp(*HAZARD_RANGE),
             load=self.load_head(terminal).squeeze(1).clamp(*LOG_RANGE),
         )
+
+    def _context_inputs(self, design: DesignTensors, terminal: Tensor, rows: slice) -> Tensor:
+        """What the context head reads of some contexts, from the described terminals [Q, *]."""
+        a, b = terminal[design.context_side[rows]].unbind(dim=1)
+        return torch.cat([self.pair_scale(design.context_features[rows]), symmetric(a, b)], dim=1)
 
     def coupling(self, design: DesignTensors, outputs: ContextOutputs) -> CouplingOutputs:
         """Coupling of all candidate pairs, memory included."""

@@ -193,12 +193,13 @@ class CircuitEncoder(nn.Module):
 
     def _updated(self, state: Tensor, message: Tensor, norm: nn.Module) -> Tensor:
         if torch.is_grad_enabled():
-            return self._step(state, message, norm)
+            return self.step(state, message, norm)
         for rows in blocks(len(state)):
-            message[rows] = self._step(state[rows], message[rows], norm)
+            message[rows] = self.step(state[rows], message[rows], norm)
         return message
 
-    def _step(self, state: Tensor, message: Tensor, norm: nn.Module) -> Tensor:
+    def step(self, state: Tensor, message: Tensor, norm: nn.Module) -> Tensor:
+        """States after a layer from those before it and what the relations add up to, [*, H] each."""
         out: Tensor = self.dropout(self._activation(norm(message)))
         return state + out if self.config.residual else out
 
