@@ -19,6 +19,7 @@ from circuitgcl.errors import ConfigError
 from circuitgcl.estimation.expectation import expected_parasitics
 from circuitgcl.estimation.predicting import FloatArray, Prediction, Predictor, Quantity
 from circuitgcl.graph import CircuitGraph, RailKind, build_graph
+from circuitgcl.graph.rails import wanted_and_refused
 from circuitgcl.graph.virtual_supplies import virtual_supplies
 from circuitgcl.models.checkpoint import ModelCheckpoint, load_model
 from circuitgcl.models.memory import Source
@@ -243,7 +244,9 @@ def _idle_patterns(graph: CircuitGraph, shown: BoolArray, config: EstimateConfig
         )
         found.append(f"{chosen} leave none of the {len(graph.signal_nets)} signal nets to list")
     if config.graph.rails and not graph.rails.any():
-        found.append(f"rails {','.join(config.graph.rails)!r} match no net of the top cell: there is no rail")
+        wanted, _ = wanted_and_refused(config.graph.rails)
+        fault = "match no net of the top cell" if wanted else "leave no net that looks like a rail"
+        found.append(f"rails {','.join(config.graph.rails)!r} {fault}: there is no rail")
     return found
 
 

@@ -71,14 +71,26 @@ class Predictor:
         return class_tensors(graph, self.checkpoint.model.config.encoder.layers)
 
     @torch.inference_mode()
-    def predict(self, design: DesignTensors, min_cap_farad: float) -> tuple[Prediction, DistantPairs]:
+    def embed(self, design: DesignTensors) -> Tensor:
+        """Embeddings of the net rows of a design, [N, H], as `predict` takes them."""
+        return self.checkpoint.model.embed(design.to(self.device))
+
+    @torch.inference_mode()
+    def predict(
+        self, design: DesignTensors, min_cap_farad: float, embedding: Tensor | None = None
+    ) -> tuple[Prediction, DistantPairs]:
         """Estimates of all candidate pairs and nets, and a way to ask for pairs that are no candidates.
 
         On the tensors of a quotient every class is estimated once.
+
+        Args:
+            design: tensors of the design.
+            min_cap_farad: smallest coupling that counts.
+            embedding: what `embed` has found; embedded anew when absent.
         """
         design = design.to(self.device)
         checkpoint, model = self.checkpoint, self.checkpoint.model
-        embedding = model.embed(design)
+        embedding = model.embed(design) if embedding is None else embedding
         outputs = model.contexts(design, embedding)
         coupling = model.coupling(design, outputs)
         load = model.load(design, embedding, outputs)

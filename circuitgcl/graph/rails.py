@@ -20,7 +20,7 @@ from circuitgcl.graph.device_bodies import Bodies
 from circuitgcl.graph.feeding import feeding_nets
 from circuitgcl.graph.net_sums import NetSums
 from circuitgcl.netlist.records import HIERARCHY_SEPARATOR, FlatCircuit
-from circuitgcl.schema import DeviceType, PinRole
+from circuitgcl.schema import DeviceType, PinRole, PortDirection
 
 NOT = "!"  # begins the pattern of nets that are no rails
 
@@ -41,14 +41,18 @@ class RailEvidence(IntEnum):
     NAME = 2  # alone, or its beginning on a net that feeds gates or bulks
     GLOBAL = 3  # declared global, and nothing reads it
     SOURCE = 4  # a voltage source drives it, it feeds gates or bulks, and nothing reads it
-    BULK = 5  # most bulks of one polarity are tied to it
+    BULK = 5  # most bulks of one polarity are tied to it, or nothing but bulks: a well
     WIDTH = 6  # most of the width of one polarity hangs on it
+    STATED = 7  # the netlist states it of a port
 
 
 # what may follow the stem: a domain (`vdda`, `vdd_io`), a voltage (`vdd_1v8`), a number or a bus index
 _DOMAIN = r"(?:_?(?:[adhlpqx]|io|core|dig|ana|rf|pll|esd|pad))?(?:_?\d+[vp]\d*)?(?:[\[<(]?\d*[\]>)]?)!?"
 _GROUND = re.compile(rf"0|(?:(?:[adp]?(?:gnd|vss)|vee|[vp]gnd|vnb|vsub|sub|substrate|ground){_DOMAIN})", re.I)
-_SUPPLY = re.compile(rf"(?:[adp]?(?:vdd|vcc|vpwr)|vpb|vpp|vbat|power|avdd\w*|dvdd\w*){_DOMAIN}", re.I)
+_SUPPLY = re.compile(
+    rf"(?:[adp]?(?:vdd|vcc|vpwr)|vpb|vpp|vps|vbat|power|kapwr|lowlvpwr|vpwrin|avdd\w*|dvdd\w*){_DOMAIN}", re.I
+)
+_WELL = re.compile(rf"(?:sub|substrate|vsub|vnb|vpb|vpp){_DOMAIN}", re.I)  # p or n, the bulks tell
 _VOLTAGE_SUPPLY = re.compile(r"v?(?:dd|cc)\d+(?:v|p)\d*!?", re.I)
 
 _STEM = r"(?:vdd|vcc|vss|gnd)"
@@ -57,7 +61,7 @@ _VIRTUAL = re.compile(
     rf"|{_STEM}[adq]?_?(?:i|v|g|int|sw|virt(?:ual)?|gated|local|reg)\d*|vreg\d*|v?ldo(?:_?out)?\d*",
     re.I,
 )
-_BEGINNING = re.compile(r"[adp]?(?:vdd|vcc|vss|gnd)_?\w+", re.I)
+_BEGINNING = re.compile(r"[adp]?(?:vdd|vcc|vss|gnd)_?\w+!?", re.I)
 
 _MOST_BULKS = 0.5  # share of the bulks of one polarity
 _MOST_WIDTH = 0.5  # share of the width of one polarity, drains and sources each counted once
@@ -116,11 +120,12 @@ def recognise_rails(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> NDArr
 def guess_rails(circuit: FlatCircuit, patterns: Sequence[str] = ()) -> RailGuess:
     """Rails of a circuit and the evidence for each.
 
-    Evidence, strongest first: the user's patterns; the names of top-level and global nets; on nets that no
-    gate reads: `.global`, a voltage source and gates or bulks to feed, or a port with these whose name begins
-    like a rail's; where a kind of rail is still unknown, the top-level port that is the bulk of most MOSFETs
-    of one polarity, or else the one that most of their width hangs on. Nets inside an instance are never
-    rails by themselves, since a local `vdd` there is driven by something in the circuit.
+    Evidence, strongest first: the user's patterns; the names of top-level and global nets; what the netlist
+    states of a port; a port that holds nothing but bulks; a voltage source and gates to feed; on nets that no
+    gate reads: `.global`, a voltage source and bulks to tie, or a port whose name begins like a rail's and
+    that has either; where a kind of rail is still unknown, the top-level port that is the bulk of most
+    MOSFETs of one polarity, or else the one that most of their width hangs on. Nets inside an instance are
+    never rails by themselves, since a local `vdd` there is driven by something in the circuit.
 
     Args:
         circuit: the flat circuit.
@@ -146,6 +151,8 @@ class _Supplies:
     bulks: NDArray[np.float64]  # [N, 2]
     widths: NDArray[np.float64]  # [N, 2] metres over sources and drains
     is_read: NDArray[np.bool_]  # [N] a gate is on it
+    is_well: NDArray[np.bool_]  # [N] bulks of one polarity are tied to it, and nothing else
+    feeds_gates: NDArray[np.bool_]  # [N] gates draw from it
     feeds: NDArray[np.bool_]  # [N] gates draw from it, or bulks are tied to it
 
     @classmethod
@@ -160,32 +167,45 @@ class _Supplies:
         is_mos = polarity[0] | polarity[1]
         channel = role == PinRole.SOURCE_DRAIN
         bulks = np.stack([sums.over_pins(p * 1.0 * (role == PinRole.BULK)) for p in polarity], axis=1)
+        feeds_gates = feeding_nets(circuit, sums)
         return cls(
             bulks=bulks,
             widths=np.stack([sums.over_pins(np.where(p & channel, width, 0.0)) for p in polarity], axis=1),
             is_read=sums.over_pins(1.0 * (is_mos & (role == PinRole.GATE))) > 0,
-            feeds=feeding_nets(circuit, sums) | bulks.any(axis=1),
+            is_well=(bulks.max(axis=1) > 0) & (sums.over_pins(np.ones(len(card))) == bulks.max(axis=1)),
+            feeds_gates=feeds_gates,
+            feeds=feeds_gates | bulks.any(axis=1),
         )
 
-    def kind(self, net: int) -> RailKind:
-        """Which rail a net would be: PMOS hang on supplies, NMOS on grounds."""
-        nmos, pmos = self.bulks[net] if self.bulks[net].any() else self.widths[net]
-        return RailKind.GROUND if nmos > pmos else RailKind.SUPPLY
+    def kind(self, net: int, otherwise: RailKind = RailKind.SUPPLY) -> RailKind:
+        """Which rail a net would be: PMOS hang on supplies, NMOS on grounds, first by their bulks."""
+        for nmos, pmos in (self.bulks[net], self.widths[net]):
+            if nmos != pmos:
+                return RailKind.GROUND if nmos > pmos else RailKind.SUPPLY
+        return otherwise
+
+    def named_kind(self, net: int, name: str) -> RailKind:
+        """Which rail a net's own name makes it; of which kind a well is, its bulks know better."""
+        kind = rail_kind_of_name(name)
+        return self.kind(net, kind) if _WELL.fullmatch(name) and self.bulks[net].any() else kind
 
 
 def _add_wanted(guess: RailGuess, circuit: FlatCircuit, nets: NDArray[np.int64]) -> None:
     supplies = _Supplies.of(circuit)
     for net, label in zip(nets.tolist(), _labels(circuit, nets), strict=True):
-        guess.add(np.array([net]), rail_kind_of_name(label) or supplies.kind(net), RailEvidence.USER)
+        guess.add(np.array([net]), supplies.named_kind(net, label) or supplies.kind(net), RailEvidence.USER)
 
 
 def _add_recognised(guess: RailGuess, circuit: FlatCircuit, top: NDArray[np.int64]) -> None:
     supplies = _Supplies.of(circuit)
     labels = _labels(circuit, top)
-    kinds = np.array([rail_kind_of_name(label) for label in labels], np.int8)
+    named = [supplies.named_kind(net, label) for net, label in zip(top.tolist(), labels, strict=True)]
+    kinds = np.array(named, np.int8)
     for kind in (RailKind.GROUND, RailKind.SUPPLY):
         guess.add(top[kinds == kind], kind, RailEvidence.NAME)
-    ports = top[circuit.net_local[top] < circuit.definitions[circuit.instance_definition[0]].port_count]
+    definition = circuit.definitions[circuit.instance_definition[0]]
+    ports = top[circuit.net_local[top] < definition.port_count]
+    directions = definition.port_direction[circuit.net_local[ports]]
     is_quiet: NDArray[np.bool_] = (supplies.feeds | supplies.widths.any(axis=1)) & ~supplies.is_read
     sourced = _sourced(circuit, guess.kinds)
     declared = {name.casefold() for name in circuit.global_nets}
@@ -193,14 +213,20 @@ def _add_recognised(guess: RailGuess, circuit: FlatCircuit, top: NDArray[np.int6
     quiet = some[is_quiet[some]]
     own = _labels(circuit, quiet)
     is_called = [_BEGINNING.fullmatch(label) and not is_virtual_supply_name(label) for label in own]
+    is_declared = np.array([label.casefold() in declared for label in own], bool)
     evident = (
-        (RailEvidence.GLOBAL, np.array([label.casefold() in declared for label in own], bool)),
-        (RailEvidence.SOURCE, np.isin(quiet, sourced) & supplies.feeds[quiet]),
-        (RailEvidence.NAME, np.isin(quiet, ports) & supplies.feeds[quiet] & np.array(is_called, bool)),
+        (RailEvidence.STATED, ports[directions >= PortDirection.SUPPLY]),
+        (RailEvidence.BULK, ports[supplies.is_well[ports]]),
+        (RailEvidence.SOURCE, sourced[supplies.feeds_gates[sourced]]),
+        (RailEvidence.GLOBAL, quiet[is_declared]),
+        (RailEvidence.SOURCE, quiet[np.isin(quiet, sourced) & supplies.feeds[quiet]]),
+        (RailEvidence.NAME, quiet[np.isin(quiet, ports) & supplies.feeds[quiet] & np.array(is_called, bool)]),
     )
-    for evidence, chosen in evident:
-        for net in quiet[chosen].tolist():
-            guess.add(np.array([net]), supplies.kind(net), evidence)
+    grounded = set(ports[directions == PortDirection.GROUND].tolist())
+    for evidence, nets in evident:
+        for net in np.intersect1d(nets, top).tolist():
+            kind = supplies.kind(net, RailKind.GROUND if net in grounded else RailKind.SUPPLY)
+            guess.add(np.array([net]), kind, evidence)
     for polarity, kind in enumerate((RailKind.GROUND, RailKind.SUPPLY)):
         if (guess.kinds == kind).any():
             continue

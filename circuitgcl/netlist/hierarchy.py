@@ -283,7 +283,7 @@ def _checked_targets(
 
 
 def _polarity(netlist: Netlist, definition: Subcircuit, number: int, warnings: list[str]) -> DeviceType:
-    """Polarity of a MOSFET card: by its model card, the model's name, what its bulk is tied to."""
+    """Polarity of a MOSFET card: by its model card, the names of model and nets, or the name of its cell."""
     master = netlist.specs[number].master
     told = model_type(netlist, definition, master)
     told = mos_type_from_name(master) if told is None else told
@@ -292,6 +292,8 @@ def _polarity(netlist: Netlist, definition: Subcircuit, number: int, warnings: l
     cards = definition.cards
     card = cards[cards.first_with(number)]
     used = mos_type_from_usage(*card.nodes[3:4], *card.nodes[0:3:2])
+    if used is None:
+        used = mos_type_from_name(definition.name)  # cells that stand for one device of a process
     if used is None:
         warnings.append(f"{card.location}: polarity of MOSFET model {master} is unknown; taken as NMOS")
     return DeviceType.NMOS if used is None else used

@@ -229,6 +229,13 @@ def test_patterns_that_catch_nothing_are_reported(estimator: Estimator, chain_pa
     assert any("avdd_typo" in warning for warning in estimator.estimate(chain_path, config=config).warnings)
 
 
+def test_refusing_every_rail_is_said_as_such(estimator: Estimator, chain_path: Path):
+    config = EstimateConfig(graph=GraphConfig(rails=("!vdd", "!gnd", "!0")))
+    assert estimator.estimate(chain_path, config=config).warnings == (
+        "rails '!vdd,!gnd,!0' leave no net that looks like a rail: there is no rail",
+    )
+
+
 def test_rails_can_be_named(estimator: Estimator, plain: Estimate, chain_path: Path):
     config = EstimateConfig(graph=GraphConfig(rails=("vdd", "gnd", "0", "BIAS")))
     estimate = estimator.estimate(chain_path, config=config)

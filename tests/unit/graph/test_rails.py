@@ -69,6 +69,10 @@ def test_ground_names(name: str):
         "VDD1V8",
         "vdd1p2",
         "vbat",
+        "VPS",
+        "KAPWR",
+        "LOWLVPWR",
+        "VPWRIN",
     ],
 )
 def test_supply_names(name: str):
@@ -96,6 +100,8 @@ def test_supply_names(name: str):
         "power_good",
         "x/vdd",
         "net_vdd",
+        "vpsel",
+        "pwr_good",
     ],
 )
 def test_signal_names(name: str):
@@ -250,6 +256,83 @@ def test_a_port_called_like_a_rail_that_feeds_is_one(flat: Flatten):
         "gnd": (RailKind.GROUND, RailEvidence.NAME),
         "vdd_filter": (RailKind.SUPPLY, RailEvidence.NAME),
     }
+
+
+WELLS = """.subckt cell a y vdd vss {wells}
+mn y a vss {pwell} nmos w=1u l=0.1u
+mp y a vdd {nwell} pmos w=1u l=0.1u
+.ends
+"""
+
+
+def wells(nwell: str, pwell: str, ports: str = "") -> str:
+    return WELLS.format(nwell=nwell, pwell=pwell, wells=ports or f"{nwell} {pwell}")
+
+
+def test_a_port_with_nothing_but_bulks_is_a_well(flat: Flatten):
+    told = evidence(flat(wells("vnw", "vpw")))
+    assert told["vnw"] == (RailKind.SUPPLY, RailEvidence.BULK)
+    assert told["vpw"] == (RailKind.GROUND, RailEvidence.BULK)
+    # neither an inner net nor one that a gate, a channel or a resistor is on as well
+    assert evidence(flat(wells("vnw", "vpw", "vnw"))).keys() == {"vdd", "vss", "vnw"}
+    for more in ("mx y vnw vss vpw nmos w=1u l=1u\n", "mx y a vnw vpw nmos w=1u l=1u\n", "rx vnw y 1k\n"):
+        assert evidence(flat(wells("vnw", "vpw").replace(".ends", f"{more}.ends"))).keys() == {
+            "vdd",
+            "vss",
+            "vpw",
+        }
+
+
+def test_bulks_outweigh_what_a_well_is_called(flat: Flatten):
+    """A substrate that PMOS are tied to is none; vdd and gnd are what they are called."""
+    assert evidence(flat(wells("sub", "vpb"))) == {
+        "vdd": (RailKind.SUPPLY, RailEvidence.NAME),
+        "vss": (RailKind.GROUND, RailEvidence.NAME),
+        "sub": (RailKind.SUPPLY, RailEvidence.NAME),
+        "vpb": (RailKind.GROUND, RailEvidence.NAME),
+    }
+    assert rails_by_name(flat(wells("sub", "vpb")), ["sub"]) == {"sub": RailKind.SUPPLY}
+    swapped = rails_by_name(flat(wells("vss", "vdd", "other")))
+    assert (swapped["vdd"], swapped["vss"]) == (RailKind.SUPPLY, RailKind.GROUND)
+
+
+def test_where_both_polarities_have_their_bulks_the_width_tells(flat: Flatten):
+    """Silicon on insulator: one back gate under all devices."""
+    text = "vhigh vd 0 1.5\nvlow vs 0 0\n" + "".join(
+        f"mn{i} o{i + 1} o{i} vs vs vs n1 w=5u l=1u\nmp{i} o{i + 1} o{i} vd vs vd p1 w=9u l=1u\n"
+        for i in range(4)
+    )
+    told = evidence(flat(f"{text}.model n1 nmos\n.model p1 pmos\n"))
+    assert told["vs"] == (RailKind.GROUND, RailEvidence.SOURCE)
+    assert told["vd"] == (RailKind.SUPPLY, RailEvidence.SOURCE)
+
+
+def test_a_driven_net_that_feeds_gates_may_be_read(flat: Flatten):
+    stages = "".join(
+        f"mn{i} o{i + 1} o{i} 0 0 nmos w=1u l=1u\nmp{i} o{i + 1} o{i} 7 7 pmos w=1u l=1u\n" for i in range(3)
+    )
+    text = f"{stages}mtie o3 7 0 0 nmos w=1u l=1u\n"
+    assert evidence(flat(f"vsup 7 0 5\n{text}"))["7"] == (RailKind.SUPPLY, RailEvidence.SOURCE)
+    assert "7" not in evidence(flat(text))
+
+
+def test_what_the_netlist_states_of_ports(flat: Flatten):
+    text = ".subckt cell a y up down\n{}mn y a down x nmos w=1u l=1u\nmp y a up x2 pmos w=1u l=1u\n.ends\n"
+    assert evidence(flat(text.format("*.PININFO a:I y:O up:P down:G\n"))) == {
+        "up": (RailKind.SUPPLY, RailEvidence.STATED),
+        "down": (RailKind.GROUND, RailEvidence.STATED),
+    }
+    both_power = flat(text.format("*.PININFO a:I y:O up:P down:P\n"))
+    assert rails_by_name(both_power) == {"up": RailKind.SUPPLY, "down": RailKind.GROUND}
+    assert evidence(flat(text.format("*.PININFO a:I y:O up:B down:B\n"))) == {}
+    assert rails_by_name(both_power, ["!down"]) == {"up": RailKind.SUPPLY}
+
+
+def test_a_rail_of_an_array_is_called_like_one(flat: Flatten):
+    text = (
+        INVERTER + ".subckt top a y vdd gnd VDDARRAY!\nx1 a y vdd gnd inv\nx2 y q VDDARRAY! gnd inv\n.ends\n"
+    )
+    assert evidence(flat(text, "top"))["VDDARRAY!"] == (RailKind.SUPPLY, RailEvidence.NAME)
 
 
 OWN_WELLS = """.subckt top a b c x y z down

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from circuitgcl.netlist import FlatCircuit
 from circuitgcl.netlist.device_typing import (
     BodySummary,
     bipolar_type_from_name,
@@ -372,3 +374,16 @@ def test_any_name_is_answered_alike_in_any_case(name: str, pins: int, parameters
     assert bipolar_type_from_name(name) in (None, DeviceType.NPN, DeviceType.PNP)
     body = BodySummary(devices=((NMOS, name),), instances=(name,), models=(name,))
     assert is_process_device(name, pins, parameters, body) is None or pins > 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"), [("kit__pfet_01v8", "PMOS"), ("kit__nfet_01v8", "NMOS"), ("other", "NMOS")]
+)
+def test_a_cell_may_tell_the_polarity_of_its_devices(
+    cell: str, kind: str, flatten_deck: Callable[..., FlatCircuit]
+) -> None:
+    circuit = flatten_deck(
+        f"* t\n.subckt {cell} bulk drain gate source\nM1 drain gate source bulk only w=5 l=1\n.ends\n"
+    )
+    assert circuit.table.device_type.tolist() == [DeviceType[kind]]
+    assert any("polarity" in warning for warning in circuit.warnings) == (cell == "other")
