@@ -42,7 +42,7 @@ from circuitgcl.graph import CircuitGraph
 from circuitgcl.losses import alignment_loss
 from circuitgcl.models.neighbourhoods import INPUT_WIDTHS, RELATIONS, both_directions
 from circuitgcl.pretraining import PretrainConfig, ScatteringPreset, preset_config, pretrain
-from circuitgcl.pretraining.circuits import training_circuit
+from circuitgcl.pretraining.circuits import training_circuit, training_circuits
 from circuitgcl.pretraining.netlists import read_circuits
 from circuitgcl.pretraining.scattering import Sampled, ScatteringModule, stacked
 
@@ -198,7 +198,7 @@ def sampling_ratio(graph: CircuitGraph, batches: int) -> dict[str, float]:
 
 def trained(graphs: Sequence[CircuitGraph], config: PretrainConfig) -> dict[str, float]:
     """Pretrain once and tell what it took and gave."""
-    circuits = [training_circuit(graph, config).counts for graph in graphs]
+    circuits = [circuit.counts for circuit in training_circuits(graphs, config)]
     with tempfile.TemporaryDirectory() as folder:
         began, busy = time.perf_counter(), time.process_time()
         checkpoint = pretrain(graphs, config, folder=folder, accelerator="cpu")
@@ -207,6 +207,7 @@ def trained(graphs: Sequence[CircuitGraph], config: PretrainConfig) -> dict[str,
     distinct, represented = (sum(counts) for counts in zip(*circuits, strict=True))
     metrics = checkpoint.metrics
     return {
+        "circuits": len(circuits),
         "seconds": seconds,
         "processor_seconds": busy,
         "epochs": epochs,

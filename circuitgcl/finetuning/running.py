@@ -133,7 +133,9 @@ def _trained(
     """One model: networks trained on all given designs, memories fitted on the primary ones."""
     lightning.seed_everything(config.seed, verbose=False)
     model = CapacitanceModel(config.model)
-    if encoder is not None:
+    if encoder is None:
+        model.encoder.fit_inputs(design.hetero for design in designs)
+    else:
         if encoder.encoder.config != config.model.encoder:
             raise DataError(
                 f"the pretrained encoder is {encoder.encoder.config}, the model asks for "

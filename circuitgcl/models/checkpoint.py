@@ -92,7 +92,8 @@ def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
     folder = BUNDLED if str(name_or_folder) == "bundled" else Path(name_or_folder)
     header, tensors = _read(folder, "model")
     with _blaming(folder):
-        config = from_mapping(ModelConfig, header["config"])
+        settings = {**header["config"], "encoder": _encoder_settings(header["config"]["encoder"])}
+        config = from_mapping(ModelConfig, settings)
         TargetScale.named(config.target_scale)
         _check_layers(config.encoder, tensors)
         with torch.device("meta"):
@@ -136,7 +137,7 @@ def load_encoder(folder: str | Path) -> EncoderCheckpoint:
     folder = Path(folder)
     header, tensors = _read(folder, "encoder")
     with _blaming(folder):
-        config = from_mapping(EncoderConfig, header["config"])
+        config = from_mapping(EncoderConfig, _encoder_settings(header["config"]))
         _check_layers(config, tensors)
         with torch.device("meta"):
             encoder = CircuitEncoder(config)
@@ -146,6 +147,11 @@ def load_encoder(folder: str | Path) -> EncoderCheckpoint:
             trained_on=tuple(map(str, header["trained_on"])),
             metrics=dict(header["metrics"]),
         )
+
+
+def _encoder_settings(written: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an encoder as written; where they do not say, inputs had no scales yet."""
+    return {"standardised": False, **written}
 
 
 @contextmanager

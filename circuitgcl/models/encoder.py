@@ -12,6 +12,7 @@ from torch_geometric.data import HeteroData
 from torch_geometric.nn import HeteroConv
 
 from circuitgcl.errors import ConfigError
+from circuitgcl.losses.weighting import weighted_mean
 from circuitgcl.models.convolutions import ATTENTION_HEADS, CONVOLUTIONS, LayerKind
 from circuitgcl.models.neighbourhoods import (
     INPUT_WIDTHS,
@@ -45,7 +46,7 @@ class EncoderConfig:
     residual: bool = True
     global_token: bool = False  # after every layer, all nodes hear the mean of each node type
     # inputs by their mean and deviation over the training circuits; else each row normalised by itself
-    standardised: bool = False
+    standardised: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no encoder can be built from.
@@ -83,11 +84,12 @@ class InputScale(nn.Module):
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
 
-    def fit(self, rows: Tensor) -> None:
-        """Set mean and scale from rows [N, F]."""
+    def fit(self, rows: Tensor, weights: Tensor | None = None) -> None:
+        """Set mean and scale from rows [N, F], each as often as its weight [N] says."""
         rows = rows.double()
-        deviation = rows.std(dim=0, correction=0)
-        self.mean.copy_(rows.mean(dim=0))
+        mean = weighted_mean(rows, weights)
+        deviation = weighted_mean((rows - mean).square(), weights).sqrt()
+        self.mean.copy_(mean)
         self.scale.copy_(torch.where(deviation > SMALLEST_DEVIATION, 1 / deviation, 0.0))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -166,8 +168,14 @@ class CircuitEncoder(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self._activation = torch.tanh if config.activation is Activation.TANH else nn.functional.gelu
 
-    def fit_inputs(self, circuits: Iterable[HeteroData]) -> None:
-        """Fit the input scales on training circuits; rows that are normalised by themselves need none."""
+    def fit_inputs(self, circuits: Iterable[HeteroData], repetition: float = 1.0) -> None:
+        """Fit the input scales on training circuits; rows that are normalised by themselves need none.
+
+        Args:
+            circuits: full or quotient graphs.
+            repetition: how much copies count on a quotient graph: a row that stands for n nodes counts
+                n^repetition.
+        """
         if not self.config.standardised:
             return
         parts = list(circuits)
@@ -175,7 +183,8 @@ class CircuitEncoder(nn.Module):
             assert isinstance(layer, nn.Sequential)
             scale = layer[0]
             assert isinstance(scale, InputScale)
-            scale.fit(torch.cat([part[name].x for part in parts]))
+            counts = torch.cat([members(part, name) for part in parts])
+            scale.fit(torch.cat([part[name].x for part in parts]), counts**repetition)
 
     def forward(self, data: HeteroData) -> dict[str, Tensor]:
         """Embeddings of all nodes by node type."""

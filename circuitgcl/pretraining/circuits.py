@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,23 +57,37 @@ class TrainingCircuit:
             return distinct, distinct
         return distinct, sum(int(store.members.sum()) for store in stores)
 
+    def fingerprint(self) -> bytes:
+        """Digest of all that the encoders see; classes are sorted, so copies of a netlist share it."""
+        digest = hashlib.blake2b(digest_size=16)
+        for store in self.nodes.stores:
+            for key in ("x", "members", "edge_index", "multiplicity"):
+                if key in store:
+                    digest.update(np.ascontiguousarray(store[key].numpy()).tobytes())
+        return digest.digest()
+
 
 def training_circuits(graphs: Iterable[CircuitGraph], config: PretrainConfig) -> list[TrainingCircuit]:
     """Circuits ready for training; graphs are looked at one after the other and not kept.
 
-    A circuit of fewer than `FEWEST_NODES` distinct nodes is left out with a warning.
+    A circuit of fewer than `FEWEST_NODES` distinct nodes is left out with a warning; of circuits that no
+    encoder can tell apart, such as copies of a netlist, the first is taken.
 
     Raises:
         DataError: nothing is left, features of another schema, or features that are not finite.
     """
-    found, small = [], []
+    found: dict[bytes, TrainingCircuit] = {}
+    small: list[str] = []
+    copies = 0
     for graph in graphs:
         _check_features(graph)
         circuit = training_circuit(graph, config)
         if circuit.counts[0] < FEWEST_NODES:
             small.append(circuit.name)
-        else:
-            found.append(circuit)
+        elif found.setdefault(circuit.fingerprint(), circuit) is not circuit:
+            copies += 1
+    if copies:
+        log.info("%d circuits are copies of others", copies)
     if small:
         log.warning(
             "left out, with fewer than %d distinct nodes too small to contrast: %s",
@@ -84,7 +99,7 @@ def training_circuits(graphs: Iterable[CircuitGraph], config: PretrainConfig) ->
             "no circuit to pretrain on"
             + (f"; each of the {len(small)} given has fewer than {FEWEST_NODES} distinct nodes" * bool(small))
         )
-    return found
+    return list(found.values())
 
 
 def training_circuit(graph: CircuitGraph, config: PretrainConfig) -> TrainingCircuit:

@@ -69,8 +69,8 @@ class ScatteringModule(lightning.LightningModule):
         self.latest: dict[str, float] = {}
 
     def fit(self, circuits: Sequence[TrainingCircuit]) -> None:
-        """Fit the scales of inputs on the training circuits, each of their structures counted once."""
-        self.online.fit_inputs(circuit.nodes for circuit in circuits)
+        """Fit the scales of inputs on the training circuits."""
+        self.online.fit_inputs((circuit.nodes for circuit in circuits), self.config.repetition)
         self.target.load_state_dict(self.online.state_dict())
         self.auxiliary.fit(circuits)
 

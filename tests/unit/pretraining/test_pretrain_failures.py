@@ -49,6 +49,16 @@ class TestInput:
             pretrain([lone, lone], CONFIG, folder=tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
+    def test_copies_are_trained_on_once(self, tmp_path: Path, graphs: list[CircuitGraph]) -> None:
+        """A copy under other names; one that differs in a single width is none."""
+        copy, wider = (tmp_path / name for name in ("copy.sp", "wider.sp"))
+        text = Path(graphs[0].circuit.path).read_text()
+        copy.write_text(text.replace("amplifier", "renamed").replace("tail", "foot"))
+        wider.write_text(text.replace("amplifier", "wider").replace("w=16u", "w=17u"))
+        more = [build_graph(flatten(read_netlist(path))) for path in (copy, wider)]
+        found = pretrain([*graphs, *more], CONFIG, folder=tmp_path / "run", accelerator="cpu")
+        assert found.trained_on == ("amplifier", "ring", "wider")
+
     def test_graphs_may_come_one_by_one(self, tmp_path: Path, graphs: list[CircuitGraph]) -> None:
         found = pretrain(iter(graphs), CONFIG, folder=tmp_path / "run", accelerator="cpu")
         assert found.trained_on == ("amplifier", "ring")
