@@ -6,9 +6,16 @@ import math
 
 import pytest
 import torch
+from scipy.stats import f_oneway
 
 from circuitgcl.losses import uniformity_loss
-from circuitgcl.pretraining.monitors import effective_rank, representation_figures
+from circuitgcl.pretraining import monitors
+from circuitgcl.pretraining.monitors import (
+    class_separability,
+    collapse_reason,
+    effective_rank,
+    representation_figures,
+)
 
 
 class TestEffectiveRank:
@@ -70,3 +77,62 @@ class TestFigures:
         near, far = (representation_figures(r, r, r) for r in (rows, stretched))
         assert far["uniformity"] == pytest.approx(near["uniformity"], rel=1e-5)
         assert near["uniformity"] == pytest.approx(float(uniformity_loss(rows)), rel=1e-6)
+
+    def test_of_many_rows_some_are_looked_at(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        rows = torch.randn(30, 4, generator=torch.Generator().manual_seed(1))
+        monkeypatch.setattr(monitors, "ROWS_LOOKED_AT", 10)
+        assert representation_figures(rows, rows, rows)["uniformity"] == pytest.approx(
+            float(uniformity_loss(rows[::3])), rel=1e-6
+        )
+
+
+class TestSeparability:
+    def test_by_hand(self) -> None:
+        """Classes at right angles, one of them spread by ±60 degrees: centre and means in closed form."""
+        half, high = 0.5, math.sqrt(0.75)
+        rows = torch.tensor([[half, high], [half, -high], [-3.0, 0.0], [-2.0, 0.0]])
+        # unit vectors (1/2, ±√¾) with mean (1/2, 0), and (-1, 0) twice; centre (-1/4, 0)
+        between = 2 * 0.75**2 + 2 * 0.75**2
+        within = 2 * 0.75
+        found = class_separability(rows, torch.tensor([7, 7, 3, 3]))
+        assert found == pytest.approx(between / (between + within))
+
+    def test_agrees_with_an_analysis_of_variance(self) -> None:
+        generator = torch.Generator().manual_seed(3)
+        rows = torch.nn.functional.normalize(torch.randn(60, 1, generator=generator).double(), dim=1)
+        rows = torch.cat([rows, torch.zeros(60, 1).double()], dim=1)
+        label = torch.randint(4, (60,), generator=generator)
+        groups = [rows[label == k, 0].numpy() for k in range(4)]
+        f = f_oneway(*groups).statistic
+        expected = f * 3 / (f * 3 + 56)  # eta squared of the F statistic with 3 and 56 degrees of freedom
+        assert class_separability(rows, label) == pytest.approx(expected)
+
+    def test_extremes(self) -> None:
+        label = torch.tensor([0, 0, 1, 1])
+        apart = torch.tensor([[1.0, 0], [2.0, 0], [0, 1.0], [0, 5.0]])
+        assert class_separability(apart, label) == pytest.approx(1.0)
+        mixed = torch.tensor([[1.0, 0], [0, 1.0], [0, 3.0], [4.0, 0]])
+        assert class_separability(mixed, label) == pytest.approx(0.0, abs=1e-9)
+        assert class_separability(torch.ones(4, 2), label) == 0.0
+
+
+class TestCollapse:
+    def figures(self, **changes: float) -> dict[str, float]:
+        return {"effective_rank": 20.0, "dim": 64.0, "centre_norm": 0.5, **changes}
+
+    def test_a_spread_one_is_none(self) -> None:
+        assert collapse_reason(self.figures()) is None
+
+    def test_one_direction(self) -> None:
+        reason = collapse_reason(self.figures(centre_norm=0.99, effective_rank=1.0))
+        assert reason is not None
+        assert "point one way (centre norm 0.990)" in reason
+
+    def test_few_dimensions(self) -> None:
+        """What the published term allows: centred, on a line."""
+        line = torch.zeros(10, 64)
+        line[::2, 0], line[1::2, 0] = 2.0, -2.0
+        reason = collapse_reason(representation_figures(line, line, line))
+        assert reason is not None
+        assert "effective rank 1.0 of 64" in reason
+        assert "centre term alone does not spread" in reason
