@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from circuitgcl.errors import CircuitGCLError
     from circuitgcl.estimation import Bound, Estimate, EstimateConfig, Estimator, Predictor
     from circuitgcl.evaluation import Comparison, compare, evaluate
-    from circuitgcl.finetuning import FinetuneConfig, finetune
+    from circuitgcl.finetuning import CalibrateConfig, FinetuneConfig, calibrate, finetune
     from circuitgcl.graph import CircuitGraph, build_graph
     from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint, load_encoder, load_model
     from circuitgcl.netlist import FlatCircuit, Netlist, flatten, read_netlist
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bound",
+    "CalibrateConfig",
     "CircuitGCLError",
     "CircuitGraph",
     "Comparison",
@@ -45,6 +46,7 @@ __all__ = [
     "PretrainConfig",
     "__version__",
     "build_graph",
+    "calibrate",
     "compare",
     "evaluate",
     "finetune",
@@ -64,7 +66,7 @@ _HOMES = {
     "errors": ("CircuitGCLError",),
     "estimation": ("Bound", "Estimate", "EstimateConfig", "Estimator", "Predictor"),
     "evaluation": ("Comparison", "compare", "evaluate"),
-    "finetuning": ("FinetuneConfig", "finetune"),
+    "finetuning": ("CalibrateConfig", "FinetuneConfig", "calibrate", "finetune"),
     "graph": ("CircuitGraph", "build_graph"),
     "models.checkpoint": ("EncoderCheckpoint", "ModelCheckpoint", "load_encoder", "load_model"),
     "netlist": ("FlatCircuit", "Netlist", "flatten", "read_netlist"),

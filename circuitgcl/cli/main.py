@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from circuitgcl.cli.calibrating import calibrate
 from circuitgcl.cli.comparing import compare
 from circuitgcl.cli.dataset import dataset
 from circuitgcl.cli.options import (
@@ -35,10 +36,11 @@ from circuitgcl.cli.options import (
     expanded,
     farad,
     globs,
+    labelled_files,
     settings_of,
 )
 from circuitgcl.cli.pretraining import pretrain
-from circuitgcl.errors import CircuitGCLError, InputError, OnError
+from circuitgcl.errors import CircuitGCLError, OnError
 
 app = typer.Typer(
     help="Estimate the layout parasitics of analog and mixed-signal circuits from the SPICE netlist alone.",
@@ -48,6 +50,7 @@ app = typer.Typer(
 )
 app.add_typer(dataset, name="dataset")
 app.command()(pretrain)
+app.command()(calibrate)
 app.command()(compare)
 
 
@@ -242,6 +245,9 @@ def evaluate(
     only: Annotated[
         str | None, typer.Option("--only", metavar="GLOBS", help="Designs of the manifest to score.")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Score designs that the model was calibrated with.")
+    ] = False,
     config: Config = None,
     settings: Settings = None,
 ) -> None:
@@ -256,7 +262,7 @@ def evaluate(
         check_output(output, (".json",))
     check_device(device)
     flags = {"min_cap_farad": farad(min_cap, "--min-cap"), "graph.rails": ",".join(globs(rails))}
-    files = _designs_to_score(designs, globs(only), name_map)
+    files = labelled_files(designs, globs(only), name_map)
     with _status("loading the model"):
         from circuitgcl.estimation import Predictor
         from circuitgcl.evaluation import EvaluateConfig, evaluate_all
@@ -267,32 +273,13 @@ def evaluate(
         predictor = Predictor(load_model(model), device)
     with _status(f"evaluating {len(files)} design{'s'[: len(files) > 1]}"):
         loaded = (open_design(file, top=top, rails=resolved.graph.rails) for file in files)
-        metrics = evaluate_all(predictor, loaded, min_cap_farad=resolved.min_cap_farad)
+        metrics = evaluate_all(
+            predictor, loaded, min_cap_farad=resolved.min_cap_farad, allow_calibrated=force
+        )
     if output is not None:
         content: Any = metrics[0] if len(metrics) == 1 else metrics
         write_atomically(output, json.dumps(content, indent=1, allow_nan=False) + "\n")
     print_metrics(Console(), metrics)
-
-
-def _designs_to_score(paths: list[Path], only: tuple[str, ...], name_map: Path | None) -> tuple[Any, ...]:
-    """`DesignFiles` of a schematic and its extraction, of a manifest or of a data set."""
-    from circuitgcl.data import list_designs
-    from circuitgcl.data.designs import DesignFiles, chosen
-    from circuitgcl.netlist.reading import design_name
-
-    if len(paths) == 2:
-        name = design_name(paths[0])
-        return (DesignFiles(name=name, schematic=paths[0], extracted=paths[1], name_map=name_map),)
-    if name_map is not None:
-        raise InputError(
-            "--map goes with SCHEMATIC EXTRACTED; a manifest names the map of each design itself"
-        )
-    if len(paths) > 2 or not (paths[0].suffix.lower() == ".toml" or paths[0].is_dir()):
-        raise InputError(
-            f"{len(paths)} file{'s'[: len(paths) > 1]} given; "
-            "expected SCHEMATIC EXTRACTED, one MANIFEST.toml or one data set folder"
-        )
-    return chosen(list_designs(paths[0]), only)
 
 
 def _interactive() -> bool:

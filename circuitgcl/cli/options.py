@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -66,6 +66,31 @@ def expanded(patterns: list[str]) -> list[Path]:
 def globs(text: str | None) -> tuple[str, ...]:
     """Patterns of a comma-separated list."""
     return tuple(part.strip() for part in (text or "").split(",") if part.strip())
+
+
+def labelled_files(paths: list[Path], only: tuple[str, ...], name_map: Path | None) -> tuple[Any, ...]:
+    """`DesignFiles` of a schematic and its extraction, of a manifest or of a data set.
+
+    Raises:
+        InputError: neither of them, or a name map beside a manifest.
+    """
+    from circuitgcl.data import list_designs
+    from circuitgcl.data.designs import DesignFiles, chosen
+    from circuitgcl.netlist.reading import design_name
+
+    if len(paths) == 2:
+        name = design_name(paths[0])
+        return (DesignFiles(name=name, schematic=paths[0], extracted=paths[1], name_map=name_map),)
+    if name_map is not None:
+        raise InputError(
+            "--map goes with SCHEMATIC EXTRACTED; a manifest names the map of each design itself"
+        )
+    if len(paths) > 2 or not (paths[0].suffix.lower() == ".toml" or paths[0].is_dir()):
+        raise InputError(
+            f"{len(paths)} file{'s'[: len(paths) > 1]} given; "
+            "expected SCHEMATIC EXTRACTED, one MANIFEST.toml or one data set folder"
+        )
+    return chosen(list_designs(paths[0]), only)
 
 
 def settings_of(flags: Mapping[str, object]) -> list[str]:

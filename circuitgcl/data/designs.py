@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from circuitgcl.data.labels import Labels, label_nets
 from circuitgcl.errors import DataError, NetlistError, SourceLocation
 from circuitgcl.graph import CircuitGraph, build_graph
+from circuitgcl.graph.contexts import terminal_rows
+from circuitgcl.graph.stable_hashing import hash64
 from circuitgcl.netlist import FlatCircuit, Netlist, flatten, read_netlist
 from circuitgcl.parasitics import Parasitics, read_name_map, read_parasitics
 
@@ -42,6 +44,13 @@ class Design:
     files: DesignFiles
     graph: CircuitGraph
     labels: Labels | None
+
+    @property
+    def content(self) -> str:
+        """Hash of what the schematic contains, whatever files and cells are called."""
+        circuit = self.graph.circuit
+        keys = self.graph.terminals.key_exact[terminal_rows(circuit, self.graph.terminals)]
+        return f"{hash64((circuit.net_count, circuit.device_count, keys.sum())):016x}"
 
 
 Files = TypeVar("Files", bound=DesignFiles)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.data import Design, Labels
-from circuitgcl.errors import ConfigError, DataError
+from circuitgcl.errors import ConfigError, DataError, SourceLocation
 from circuitgcl.estimation import GraphConfig, Predictor
 from circuitgcl.estimation.estimator import SOURCE_NAMES
 from circuitgcl.estimation.predicting import COVERAGE, DistantPairs, Prediction, Quantity
@@ -62,18 +62,28 @@ class _ScoredPairs:
     context_group: NDArray[np.int64]  # pairs of one group share all contexts: no structure tells them apart
 
 
-def evaluate(predictor: Predictor, design: Design, *, min_cap_farad: float = 1e-17) -> dict[str, Any]:
+def evaluate(
+    predictor: Predictor, design: Design, *, min_cap_farad: float = 1e-17, allow_calibrated: bool = False
+) -> dict[str, Any]:
     """Metrics of one design, in the stable JSON form.
 
     Args:
         predictor: the model.
         design: a design with labels.
         min_cap_farad: pairs extracted below are not scored.
+        allow_calibrated: score designs that the model was calibrated with; the figures flatter it.
 
     Raises:
-        DataError: the design has no labels, or those of another circuit.
+        DataError: the design has no labels, or those of another circuit, or calibrated the model.
     """
     labels = design.labels
+    seen = None if allow_calibrated else predictor.checkpoint.calibration_with(design.content)
+    if seen is not None:
+        raise DataError(
+            f"{design.files.name} is what the model {predictor.checkpoint.name!r} was calibrated with (as "
+            f"{seen.name}); its figures would flatter it. Take another design, or force it",
+            location=SourceLocation(str(design.files.extracted or design.files.schematic), 0),
+        )
     if labels is None:
         raise DataError(f"{design.files.name} has no extraction to evaluate against")
     if not np.isfinite(labels.load_farad).any():
@@ -106,10 +116,17 @@ def evaluate(predictor: Predictor, design: Design, *, min_cap_farad: float = 1e-
 
 
 def evaluate_all(
-    predictor: Predictor, designs: Iterable[Design], *, min_cap_farad: float = 1e-17
+    predictor: Predictor,
+    designs: Iterable[Design],
+    *,
+    min_cap_farad: float = 1e-17,
+    allow_calibrated: bool = False,
 ) -> list[dict[str, Any]]:
     """Metrics of many designs, in their order; a generator keeps only one design in memory."""
-    return [evaluate(predictor, design, min_cap_farad=min_cap_farad) for design in designs]
+    return [
+        evaluate(predictor, design, min_cap_farad=min_cap_farad, allow_calibrated=allow_calibrated)
+        for design in designs
+    ]
 
 
 def _ceilings(design: Design, scored: _ScoredPairs) -> dict[str, float | None]:

@@ -10,18 +10,15 @@ from typing import Any
 
 import lightning
 import numpy as np
-import torch
 from torch.utils.data import DataLoader
 
 from circuitgcl.data import Design
 from circuitgcl.data.tensors import DesignTensors, design_tensors
 from circuitgcl.errors import DataError
+from circuitgcl.finetuning.held_out import HeldOutErrors
 from circuitgcl.finetuning.training import FinetuneConfig, FinetuneModule, fit_memories, fit_scales
 from circuitgcl.models.capacitance import CapacitanceModel
-from circuitgcl.models.checkpoint import DISTANT_SOURCE, EncoderCheckpoint, ModelCheckpoint, save_model
-from circuitgcl.models.error_law import ErrorLaw
-from circuitgcl.models.memory import Source
-from circuitgcl.models.scaling import FLOOR_FF
+from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint, save_model
 from circuitgcl.runs import RunFolder
 
 log = logging.getLogger(__name__)
@@ -66,7 +63,7 @@ def finetune(
     families = [design.files.family for design in labelled]
     whole = primary_designs(families, [len(t.net_features) for t in tensors])
     trainer = {"accelerator": accelerator, "progress": progress}
-    residuals, fold_runs = _Residuals(), list[RunFolder]()
+    residuals, fold_runs = HeldOutErrors(), list[RunFolder]()
     for index, held_out in enumerate(family_folds(families, config.calibration_folds)):
         kept = [t for t, out in zip(tensors, held_out, strict=True) if not out]
         fold_runs.append(RunFolder(folder / f"fold{index}", config))
@@ -152,95 +149,3 @@ def _trained(
     salt = int(np.random.default_rng(config.seed).integers(1, 2**62))
     fit_memories(model, primary, config.memory, salt=salt)
     return model
-
-
-def _groups(item: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-    """Signature of what every item is a sum of: items with the same one repeat each other."""
-    size = int(item.max()) + 1 if len(item) else 0
-    return torch.zeros(size, dtype=torch.int64).index_add(0, item, key)
-
-
-class _Residuals:
-    """Held-out errors of the fold models, and the error laws they make."""
-
-    def __init__(self) -> None:
-        self.coupling: list[np.ndarray[Any, Any]] = []  # rows: residual in decades, source, weight
-        self.load: list[np.ndarray[Any, Any]] = []
-        self.existence: list[np.ndarray[Any, Any]] = []  # rows: log hazard, exists, source
-
-    def collect(self, model: CapacitanceModel, designs: Sequence[DesignTensors]) -> None:
-        """Judge a model on designs it has not seen, as it is and without its memories.
-
-        Held-out designs share most cells with the others, so what the network is worth on its own shows only
-        when nothing is remembered.
-        """
-        for design in designs:
-            self._judge(model, design)
-            with model.forgetting():
-                self._judge(model, design)
-
-    @torch.inference_mode()
-    def _judge(self, model: CapacitanceModel, design: DesignTensors) -> None:
-        labels = design.labels
-        assert labels is not None
-        embedding = model.embed(design)
-        outputs = model.contexts(design, embedding)
-        coupling = model.coupling(design, outputs)
-        load = model.load(design, embedding, outputs)
-        contexts = _groups(design.occurrence_pair, design.context_exact[design.occurrence_context])
-        self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source, contexts)
-        if len(labels.distant_pair):
-            distant = model.distant(design, embedding, load.farad_log, labels.distant_pair)
-            source = torch.full((len(distant),), DISTANT_SOURCE)
-            alone = torch.arange(len(distant))
-            self._add(self.coupling, distant, labels.distant_ff, source, alone)
-        terminals = _groups(design.occurrence_net, design.terminal_exact[design.occurrence_terminal])
-        padded = torch.zeros(len(load.source), dtype=torch.int64)
-        padded[: len(terminals)] = terminals
-        self._add(self.load, load.farad_log, labels.load_ff, load.source, padded)
-        exists = (labels.candidate_ff > FLOOR_FF).double()
-        self.existence.append(
-            torch.stack([coupling.hazard_log.double(), exists, coupling.source.double()]).numpy()
-        )
-
-    @staticmethod
-    def _add(
-        rows: list[np.ndarray[Any, Any]],
-        estimate: torch.Tensor,
-        truth: torch.Tensor,
-        source: torch.Tensor,
-        group: torch.Tensor,
-    ) -> None:
-        present = truth > 2 * FLOOR_FF  # intervals are for what designers look at
-        residual = torch.log10(truth[present]) - estimate[present] / np.log(10.0)
-        _, inverse, count = torch.unique(group[present], return_inverse=True, return_counts=True)
-        weight = 1.0 / count[inverse].double()
-        rows.append(torch.stack([residual.double(), source[present].double(), weight]).numpy())
-
-    def laws(self) -> tuple[ErrorLaw, ErrorLaw]:
-        """Error laws of coupling and of load; wide defaults when nothing was held out."""
-        coupling, load = ErrorLaw(len(Source) + 1), ErrorLaw(len(Source))
-        if self.coupling:
-            for law, rows in ((coupling, self.coupling), (load, self.load)):
-                joined = np.concatenate(rows, axis=1)
-                law.fit_residuals(joined[0], joined[1].astype(np.int64), joined[2])
-            hazard, exists, source = np.concatenate(self.existence, axis=1)
-            coupling.fit_existence(hazard, exists > 0, source.astype(np.int64))
-        return coupling, load
-
-    def metrics(self) -> dict[str, Any]:
-        """Held-out errors in decades by source, for the model header."""
-        found: dict[str, Any] = {}
-        for name, rows in (("coupling", self.coupling), ("net_load", self.load)):
-            if not rows:
-                continue
-            residual, source, _ = np.concatenate(rows, axis=1)
-            for code, label in enumerate((*(s.name.lower() for s in Source), "distant")):
-                own = residual[source == code]
-                if len(own):
-                    found[f"{name}_{label}"] = {
-                        "n": len(own),
-                        "mae_decades": round(float(np.abs(own).mean()), 4),
-                        "within_x2": round(float((np.abs(own) < np.log10(2)).mean()), 4),
-                    }
-        return found

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.graph.feature_schema import NET_FEATURES, PAIR_FEATURES, TERMINAL_FEATURES
+from circuitgcl.models.adjustment import Adjustment
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.label_shift import LabelLaw
 from circuitgcl.models.memory import ContextMemory, Source
@@ -142,6 +143,7 @@ class CapacitanceModel(nn.Module):
         self.load_memory = ContextMemory()
         self.coupling_law = LabelLaw()
         self.load_law = LabelLaw()
+        self.adjustment = Adjustment()
         # near a small cell's coupling and load
         _start_at(self.context_head, -3.5, -1.0)
         _start_at(self.load_head, -2.0)
@@ -177,7 +179,7 @@ class CapacitanceModel(nn.Module):
         ]
         weight, hazard = torch.cat([terminal.new_zeros(0, 2), *described]).unbind(dim=1)
         return ContextOutputs(
-            weight=self._natural_weight(weight.clamp(*LOG_RANGE)),
+            weight=self.adjustment(self.natural_weight(weight.clamp(*LOG_RANGE)), design.context_features),
             hazard=hazard.clamp(*HAZARD_RANGE),
             load=self.load_head(terminal).squeeze(1).clamp(*LOG_RANGE),
         )
@@ -222,9 +224,10 @@ class CapacitanceModel(nn.Module):
         nets = torch.cat([self._nets(design, embedding), load_log.detach().unsqueeze(1)], dim=1)
         value: Tensor = self.distant_head(symmetric(nets[pair[:, 0]], nets[pair[:, 1]])).squeeze(1)
         low, high = DISTANT_RANGE
-        return low + (high - low) * torch.sigmoid(value)  # a hard limit would stop the gradient
+        # a hard limit would stop the gradient
+        return low + (high - low) * torch.sigmoid(value) + self.adjustment.distant
 
-    def _natural_weight(self, weight: Tensor) -> Tensor:
+    def natural_weight(self, weight: Tensor) -> Tensor:
         """Context weights under the natural label law; contexts below all labels stay as they are."""
         if self.training:
             return weight

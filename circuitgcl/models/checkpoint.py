@@ -27,6 +27,7 @@ from circuitgcl.models.scaling import TargetScale
 FORMAT_VERSION = 1
 HEADER_FILE, TENSOR_FILE = "model.json", "model.safetensors"
 DISTANT_SOURCE = len(Source)  # row of the error law for pairs without any context
+LATER_PARTS = ("model.adjustment.offset", "model.adjustment.distant")
 BUNDLED = Path(__file__).parent / "bundled"
 
 
@@ -40,6 +41,14 @@ class EncoderCheckpoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CalibrationDesign:
+    """A design whose labels a model was calibrated with: figures measured on it flatter the model."""
+
+    name: str
+    content: str  # of its schematic, whatever the file is called
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelCheckpoint:
     """A trained model with everything needed to use and to judge it."""
 
@@ -49,12 +58,17 @@ class ModelCheckpoint:
     coupling_error: ErrorLaw
     load_error: ErrorLaw
     trained_on: tuple[str, ...]
+    calibrated_on: tuple[CalibrationDesign, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def target_scale(self) -> TargetScale:
         """Scale and classes of the ground capacitance."""
         return TargetScale.named(self.model.config.target_scale)
+
+    def calibration_with(self, content: str) -> CalibrationDesign | None:
+        """The calibration design whose schematic has this content, if there is one."""
+        return next((design for design in self.calibrated_on if design.content == content), None)
 
 
 def save_model(checkpoint: ModelCheckpoint, folder: str | Path) -> None:
@@ -76,6 +90,7 @@ def save_model(checkpoint: ModelCheckpoint, folder: str | Path) -> None:
         "version": checkpoint.version,
         "config": to_mapping(checkpoint.model.config),
         "trained_on": list(checkpoint.trained_on),
+        "calibrated_on": [to_mapping(design) for design in checkpoint.calibrated_on],
         "metrics": dict(checkpoint.metrics),
     }
     _write(Path(folder), header, parts)
@@ -101,6 +116,7 @@ def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
             coupling_error, load_error = ErrorLaw(len(Source) + 1), ErrorLaw(len(Source))
         parts = nn.ModuleDict({"model": model, "coupling_error": coupling_error, "load_error": load_error})
         _size_memories(model, tensors)
+        _fill_in_later_parts(parts, tensors)
         _fill(parts, tensors)
         return ModelCheckpoint(
             name=str(header["name"]),
@@ -109,6 +125,9 @@ def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
             coupling_error=coupling_error,
             load_error=load_error,
             trained_on=tuple(map(str, header["trained_on"])),
+            calibrated_on=tuple(
+                from_mapping(CalibrationDesign, entry) for entry in header.get("calibrated_on", ())
+            ),
             metrics=dict(header["metrics"]),
         )
 
@@ -183,6 +202,13 @@ def _size_memories(model: CapacitanceModel, tensors: Mapping[str, Tensor]) -> No
                 raise ValueError(f"{memory_name} has {rows[0]} {table} keys and {rows[1]} values")
             setattr(memory, f"{table}_keys", torch.empty(rows[0], dtype=torch.int64, device="meta"))
             setattr(memory, f"{table}_values", torch.empty(rows[1], device="meta"))
+
+
+def _fill_in_later_parts(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Models saved before there was calibration have nothing to adjust."""
+    own = module.state_dict()
+    for name in LATER_PARTS:
+        tensors.setdefault(name, torch.zeros(own[name].shape, dtype=own[name].dtype))
 
 
 def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:

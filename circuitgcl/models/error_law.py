@@ -36,20 +36,25 @@ class ErrorLaw(nn.Module):
         residual: NDArray[np.float64],
         source: NDArray[np.int64],
         weight: NDArray[np.float64] | None = None,
+        *,
+        pool_rare: bool = True,
     ) -> None:
-        """Set the quantiles from held-out residuals in decades; a rare source takes those of all.
+        """Set the quantiles from held-out residuals in decades.
 
         Args:
             residual: [X] log10(true / estimated).
             source: [X] row of each residual.
             weight: [X] repeats of one situation share a weight of 1, so that a large array does not speak for
                 all; equal when absent.
+            pool_rare: a rare source takes the residuals of all; else it keeps its quantiles.
         """
         weight = np.ones(len(residual)) if weight is None else weight
         if len(residual) < MIN_RESIDUALS:
             return
         for row in range(len(self.quantiles)):
             own = source == row
+            if own.sum() < MIN_RESIDUALS and not pool_rare:
+                continue
             chosen = own if own.sum() >= MIN_RESIDUALS else np.ones(len(source), bool)
             quantiles = np.quantile(residual[chosen], LEVELS, weights=weight[chosen], method="inverted_cdf")
             self.quantiles[row] = torch.from_numpy(quantiles).float()

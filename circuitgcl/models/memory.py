@@ -7,6 +7,7 @@ Keys are salted, so a model file does not disclose the netlists it has seen.
 
 from __future__ import annotations
 
+import copy
 from enum import IntEnum
 
 import numpy as np
@@ -96,11 +97,59 @@ class ContextMemory(nn.Module):
             getattr(memory, f"{name}_values").copy_(torch.from_numpy(values[order]))
         return memory
 
+    def shifted(self, exact: float, structural: float) -> ContextMemory:
+        """The same memory with all its values moved."""
+        moved = copy.deepcopy(self)
+        moved.exact_values += exact
+        moved.structural_values += structural
+        return moved
+
+    def merged(
+        self,
+        exact_keys: NDArray[np.int64],
+        exact_values: NDArray[np.float32],
+        structural_keys: NDArray[np.int64],
+        structural_offsets: NDArray[np.float32],
+        salt: int,
+    ) -> ContextMemory:
+        """A memory that holds more: new exact values replace old ones, structural offsets add to them.
+
+        Args:
+            exact_keys: [E] unsalted.
+            exact_values: [E].
+            structural_keys: [S] unsalted.
+            structural_offsets: [S].
+            salt: of the new memory where this one is empty and has none.
+        """
+        salt = int(self.salt) or salt
+        new_exact = salted(exact_keys, salt)
+        new_class = salted(structural_keys, salt)
+        row, known = (part.numpy() for part in _row_of(self.structural_keys, torch.from_numpy(new_class)))
+        old = self.structural_values.numpy()
+        new_offsets = structural_offsets + (np.where(known, old[row], 0.0) if len(old) else 0.0)
+        tables = (
+            ("exact", self.exact_keys, self.exact_values, new_exact, exact_values),
+            ("structural", self.structural_keys, self.structural_values, new_class, new_offsets),
+        )
+        found = ContextMemory(salt=salt)
+        for name, keys, values, new_keys, new_values in tables:
+            kept = ~np.isin(keys.numpy(), new_keys)
+            all_keys = np.concatenate([keys.numpy()[kept], new_keys])
+            all_values = np.concatenate([values.numpy()[kept], new_values]).astype(np.float32)
+            order = np.argsort(all_keys)
+            setattr(found, f"{name}_keys", torch.from_numpy(all_keys[order]))
+            setattr(found, f"{name}_values", torch.from_numpy(all_values[order]))
+        return found
+
 
 def _find(table: Tensor, keys: Tensor, salt: int) -> tuple[Tensor, Tensor]:
     """Row of every key in a sorted table, and whether it is there."""
+    return _row_of(table, torch.from_numpy(salted(keys.cpu().numpy(), salt)).to(table.device))
+
+
+def _row_of(table: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+    """As `_find`, of salted keys."""
     if not len(table):
-        return torch.zeros_like(keys), torch.zeros_like(keys, dtype=torch.bool)
-    hidden = torch.from_numpy(salted(keys.cpu().numpy(), salt)).to(table.device)
+        return torch.zeros_like(hidden), torch.zeros_like(hidden, dtype=torch.bool)
     row = torch.searchsorted(table, hidden).clamp(max=len(table) - 1)
     return row, table[row] == hidden

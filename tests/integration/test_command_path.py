@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from circuitgcl.cli.main import app
 from circuitgcl.data import DesignFiles
 from circuitgcl.data.synthetic import synthetic_array
+from circuitgcl.errors import DataError
 from circuitgcl.models.checkpoint import load_encoder, load_model
 
 ENCODER = ["--set", "encoder.width=8", "--set", "encoder.layers=2"]
@@ -116,3 +117,23 @@ def test_estimate(model_run: Path, write_array: Callable[[int, int], DesignFiles
         assert row["net_b"] in nets
         assert 0 < row["probability"] <= 1
         assert row["cap_lo_farad"] <= row["cap_farad"] <= row["cap_hi_farad"]
+
+
+def test_calibrate(
+    model_run: Path, manifest: Path, write_array: Callable[[int, int], DesignFiles], tmp_path: Path
+) -> None:
+    files = write_array(4, 4)
+    run = tmp_path / "calibrated"
+    said = invoke(
+        "calibrate", files.schematic, files.extracted, "--model", model_run, "--labels", "20", "-o", run,
+        "--set", "memory.iterations=20", "--set", "folds=2",
+    )  # fmt: skip
+    assert f"wrote {run}: model arrays-calibrated" in said
+    assert load_model(run).calibrated_on[0].name == files.schematic.name.split(".")[0]
+    invoke("estimate", write_array(6, 6).schematic, "--model", run, "--device", "cpu")
+    arguments = ["evaluate", files.schematic, files.extracted, "--model", run, "--device", "cpu"]
+    refused = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert isinstance(refused.exception, DataError)
+    assert "was calibrated with" in str(refused.exception)
+    assert str(files.extracted) in str(refused.exception)
+    assert "R²" in invoke(*arguments, "--force")

@@ -86,3 +86,30 @@ def test_gradient_reaches_the_network_only_where_it_counts():
     total.backward()
     assert network.grad is not None
     assert network.grad.tolist() == [0.0, 1.0, 1.0]
+
+
+class TestExtension:
+    def test_new_values_replace_old_ones_and_offsets_add_up(self):
+        old = memory({10: -1.0, 20: -2.0}, {5: 0.5, 6: 0.25})
+        found = old.merged(
+            np.array([20, 30]), np.float32([7.0, 8.0]), np.array([6, 7]), np.float32([1.0, 2.0]), salt=1234
+        )
+        values, sources = looked_up(found, [10, 20, 30], [0, 0, 0])
+        assert values == [-1.0, 7.0, 8.0]
+        assert set(sources) == {Source.MEMORY}
+        assert looked_up(found, [0, 0, 0], [5, 6, 7])[0] == [0.5, 1.25, 2.0]
+        assert int(found.salt) == int(old.salt)
+        assert looked_up(old, [10, 20], [0, 0])[0] == [-1.0, -2.0]
+
+    def test_an_empty_memory_takes_the_salt(self):
+        nothing = np.zeros(0, np.int64), np.zeros(0, np.float32)
+        found = ContextMemory().merged(np.array([3, 1]), np.float32([1.0, 2.0]), *nothing, salt=77)
+        assert int(found.salt) == 77
+        assert looked_up(found, [1, 3], [0, 0])[0] == [2.0, 1.0]
+
+    def test_shifting_moves_every_value(self):
+        old = memory({10: -1.0}, {5: 0.5})
+        found = old.shifted(0.5, -0.25)
+        assert looked_up(found, [10], [5])[0] == [-0.5]
+        assert looked_up(found, [0], [5])[0] == [0.25]
+        assert looked_up(old, [10], [5])[0] == [-1.0]
