@@ -15,13 +15,27 @@ import torch
 from torch import Tensor, nn
 
 from circuitgcl.data.tensors import DesignTensors
-from circuitgcl.losses import BalancedMSE, BalancedMSEKind, BalancedSoftmax, fit_label_mixture
+from circuitgcl.losses import (
+    BalancedMSE,
+    BalancedMSEKind,
+    BalancedSoftmax,
+    LabelBins,
+    LabelDensity,
+    LabelMixture,
+    cross_entropy_loss,
+    fit_label_bins,
+    fit_label_mixture,
+    focal_loss,
+    huber_loss,
+    mse_loss,
+)
 from circuitgcl.models.capacitance import CouplingOutputs, LoadOutputs
 from circuitgcl.models.label_shift import COMPONENTS
 from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, TargetScale
 
 DECADE = math.log(10.0)
 INITIAL_NOISE_DECADES = 0.3
+HUBER_DECADES = 0.3  # about a factor of two
 
 
 class RegressionLoss(StrEnum):
@@ -29,8 +43,18 @@ class RegressionLoss(StrEnum):
 
     GAI = "gai"
     BMC = "bmc"
+    BNI = "bni"
+    LDS = "lds"  # squared error, weighted by the smoothed density of the labels
     MSE = "mse"
     HUBER = "huber"
+
+
+class ClassLoss(StrEnum):
+    """Loss of the ground-class head."""
+
+    BSCE = "bsce"  # balanced softmax
+    FOCAL = "focal"
+    CE = "ce"
 
 
 class CapacitanceRegression(nn.Module):
@@ -46,11 +70,18 @@ class CapacitanceRegression(nn.Module):
         super().__init__()
         self.kind, self.censored_weight = kind, censored_weight
         self.balanced: BalancedMSE | None = None
-        if kind in (RegressionLoss.GAI, RegressionLoss.BMC):
-            decades = np.log10(labels_ff[labels_ff > FLOOR_FF].astype(np.float64))
-            mixture = fit_label_mixture(decades, COMPONENTS) if kind is RegressionLoss.GAI else None
+        self.density: LabelDensity | None = None
+        decades = np.log10(labels_ff[labels_ff > FLOOR_FF].astype(np.float64))
+        if kind is RegressionLoss.LDS:
+            self.density = LabelDensity(decades)
+        elif kind in (RegressionLoss.GAI, RegressionLoss.BMC, RegressionLoss.BNI):
+            prior: LabelMixture | LabelBins | None = None
+            if kind is RegressionLoss.GAI:
+                prior = fit_label_mixture(decades, COMPONENTS)
+            elif kind is RegressionLoss.BNI:
+                prior = fit_label_bins(decades)
             self.balanced = BalancedMSE(
-                BalancedMSEKind(kind.value), initial_noise_scale=INITIAL_NOISE_DECADES, prior=mixture
+                BalancedMSEKind(kind.value), initial_noise_scale=INITIAL_NOISE_DECADES, prior=prior
             )
 
     def forward(self, estimate_log: Tensor, truth_ff: Tensor) -> Tensor:
@@ -71,8 +102,8 @@ class CapacitanceRegression(nn.Module):
             loss: Tensor = self.balanced(estimate, truth)
             return loss
         if self.kind is RegressionLoss.HUBER:
-            return nn.functional.huber_loss(estimate, truth, delta=0.3)
-        return nn.functional.mse_loss(estimate, truth)
+            return huber_loss(estimate, truth, HUBER_DECADES)
+        return mse_loss(estimate, truth, None if self.density is None else self.density(truth))
 
 
 class CouplingTask(nn.Module):
@@ -102,14 +133,15 @@ class LoadTask(nn.Module):
         scale: TargetScale,
         kind: RegressionLoss,
         censored_weight: float,
+        class_loss: ClassLoss = ClassLoss.BSCE,
     ) -> None:
         super().__init__()
         labels = np.concatenate([d.labels.load_ff.numpy() for d in designs if d.labels is not None])
         labels = labels[~np.isnan(labels)]
         self.regression = CapacitanceRegression(labels, kind, censored_weight)
         counts = np.bincount(scale.classes(labels.astype(np.float64) * 1e-15), minlength=CLASS_COUNT)
-        self.classification = BalancedSoftmax(torch.from_numpy(counts))
-        self.scale = scale
+        self.balanced_softmax = BalancedSoftmax(torch.from_numpy(counts))
+        self.class_loss, self.scale = class_loss, scale
 
     def forward(self, outputs: LoadOutputs, truth_ff: Tensor) -> Tensor:
         """Regression loss plus balanced softmax cross-entropy, over [N] nets; NaN is unknown."""
@@ -117,5 +149,10 @@ class LoadTask(nn.Module):
         truth = truth_ff[known]
         loss: Tensor = self.regression(outputs.farad_log[known], truth)
         classes = torch.from_numpy(self.scale.classes(truth.double().cpu().numpy() * 1e-15)).to(truth.device)
-        classification: Tensor = self.classification(outputs.class_logits[known], classes)
-        return loss + classification
+        return loss + self._classification(outputs.class_logits[known], classes)
+
+    def _classification(self, logits: Tensor, classes: Tensor) -> Tensor:
+        if self.class_loss is ClassLoss.BSCE:
+            loss: Tensor = self.balanced_softmax(logits, classes)
+            return loss
+        return (focal_loss if self.class_loss is ClassLoss.FOCAL else cross_entropy_loss)(logits, classes)

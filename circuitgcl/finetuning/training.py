@@ -12,7 +12,13 @@ from torch import Tensor
 
 from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.finetuning.memory_fitting import MemoryConfig, MemoryEvidence, MemoryTarget, fit_memory
-from circuitgcl.finetuning.tasks import CapacitanceRegression, CouplingTask, LoadTask, RegressionLoss
+from circuitgcl.finetuning.tasks import (
+    CapacitanceRegression,
+    ClassLoss,
+    CouplingTask,
+    LoadTask,
+    RegressionLoss,
+)
 from circuitgcl.losses import BalancedMSEKind
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.memory import ContextMemory
@@ -31,6 +37,7 @@ class FinetuneConfig:
     encoder_learning_rate: float = 0.0  # 0 keeps the pretrained encoder as it is
     weight_decay: float = 1e-3
     loss: RegressionLoss = RegressionLoss.GAI
+    class_loss: ClassLoss = ClassLoss.BSCE
     censored_weight: float = 0.01
     calibration_folds: int = 3  # family-wise folds whose held-out errors make the intervals; 0 for none
 
@@ -46,7 +53,7 @@ class FinetuneModule(lightning.LightningModule):
         scale = TargetScale.named(model.config.target_scale)
         kind, censored = config.loss, config.censored_weight
         self.coupling_task = CouplingTask(designs, kind, censored)
-        self.load_task = LoadTask(designs, scale, kind, censored)
+        self.load_task = LoadTask(designs, scale, kind, censored, config.class_loss)
         self.distant_task = CapacitanceRegression(torch.zeros(0).numpy(), RegressionLoss.HUBER, 0.0)
         self._embeddings: dict[int, Tensor] = {}
         if not config.encoder_learning_rate:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from circuitgcl.losses.label_prior import LabelBins, LabelMixture
+from circuitgcl.losses.plain import check_rows
 from circuitgcl.losses.weighting import row_weights, weighted_mean
 
 
@@ -86,7 +87,7 @@ def bmc_loss(
     Raises:
         ValueError: if the shapes differ.
     """
-    _check_shapes(prediction, target)
+    check_rows(prediction, target)
     log_kernel = -(prediction[:, None] - target[None, :]).square() / (2 * noise_scale.square())
     if sample_weight is not None:
         log_kernel = log_kernel + row_weights(target, sample_weight).log()
@@ -205,15 +206,7 @@ def _rescaled(
     sample_weight: Tensor | None,
 ) -> Tensor:
     """Mean of squared error and log-integral `[B]`, times 2σ² held constant."""
-    _check_shapes(prediction, target)
+    check_rows(prediction, target)
     twice_variance = 2 * noise_scale.square()
     nll = (prediction - target).square() / twice_variance + log_integral
     return weighted_mean(nll, sample_weight) * twice_variance.detach()
-
-
-def _check_shapes(prediction: Tensor, target: Tensor) -> None:
-    # [B, 1] against [B] would silently broadcast to all B × B differences.
-    if prediction.dim() != 1 or prediction.shape != target.shape:
-        raise ValueError(
-            f"prediction {tuple(prediction.shape)} and target {tuple(target.shape)} must both be one row [B]"
-        )

@@ -12,8 +12,21 @@ import torch
 from torch import Tensor
 
 from circuitgcl.data.tensors import LabelTensors
-from circuitgcl.finetuning.tasks import CapacitanceRegression, CouplingTask, LoadTask, RegressionLoss
-from circuitgcl.losses import balanced_softmax_loss, bmc_loss, fit_label_mixture, gai_loss
+from circuitgcl.finetuning.tasks import (
+    CapacitanceRegression,
+    ClassLoss,
+    CouplingTask,
+    LoadTask,
+    RegressionLoss,
+)
+from circuitgcl.losses import (
+    balanced_softmax_loss,
+    bmc_loss,
+    cross_entropy_loss,
+    fit_label_mixture,
+    focal_loss,
+    gai_loss,
+)
 from circuitgcl.models.capacitance import CouplingOutputs, LoadOutputs
 from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, TARGET_SCALES
 
@@ -156,7 +169,7 @@ class TestLoad:
         one = labelled([0.1], [0.005, 0.1, math.nan, 0.1])
         two = labelled([0.1], [1.0, 100.0, math.nan])
         task = LoadTask([one, two], self.SCALE, RegressionLoss.MSE, 0.0)
-        assert task.classification.class_counts.tolist() == [1, 2, 1, 0, 1]
+        assert task.balanced_softmax.class_counts.tolist() == [1, 2, 1, 0, 1]
         assert self.SCALE.cuts_farad[0] == pytest.approx(15.8e-18, rel=1e-2)
 
     def test_regression_and_class_add(self) -> None:
@@ -175,3 +188,36 @@ class TestLoad:
         other = logits.clone()
         other[1] = torch.tensor([9.0, -9.0, 3.0, 0.0, 1.0])
         assert task(self.outputs([0.1, 77.0, 0.3], other), truth) == first
+
+
+class TestChoices:
+    @pytest.mark.parametrize("kind", list(RegressionLoss))
+    def test_every_regression_loss_pulls_towards_the_label(self, kind: RegressionLoss) -> None:
+        task = CapacitanceRegression(LABELS, kind, 0.0)
+        estimate = logs(0.02, 0.2, 3.0).requires_grad_()
+        truth = torch.tensor([0.1, 1.2, 0.03])
+        (gradient,) = torch.autograd.grad(task(estimate, truth), estimate)
+        assert (gradient.sign() == torch.tensor([-1.0, -1.0, 1.0])).all()
+
+    def test_smoothed_density_weighs_rare_labels(self) -> None:
+        labels = np.concatenate([np.full(95, 0.1), np.full(5, 10.0)]).astype(np.float32)
+        task = CapacitanceRegression(labels, RegressionLoss.LDS, 0.0)
+        estimate = logs(1.0, 1.0).requires_grad_()
+        (gradient,) = torch.autograd.grad(task(estimate, torch.tensor([0.1, 10.0])), estimate)
+        assert gradient[1].abs() > 2 * gradient[0].abs()
+
+    @pytest.mark.parametrize("kind", list(ClassLoss))
+    def test_class_losses_agree_with_their_functions(self, kind: ClassLoss) -> None:
+        designs = [labelled([0.1], [0.005, 0.02, 0.02, 0.5, 5.0])]
+        task = LoadTask(designs, TARGET_SCALES["wide"], RegressionLoss.MSE, 0.0, kind)
+        logits = torch.tensor([[0.0, 1.0, 0.5, 0.0, -1.0]])
+        truth = torch.tensor([0.02])
+        outputs = LoadOutputs(farad_log=truth.log(), source=torch.zeros(1), class_logits=logits)
+        target = torch.from_numpy(TARGET_SCALES["wide"].classes(np.array([0.02e-15])))
+        expected = {
+            ClassLoss.BSCE: balanced_softmax_loss(logits, target, task.balanced_softmax.class_counts),
+            ClassLoss.FOCAL: focal_loss(logits, target),
+            ClassLoss.CE: cross_entropy_loss(logits, target),
+        }
+        assert task(outputs, truth).item() == pytest.approx(expected[kind].item(), rel=1e-5)
+        assert len({round(value.item(), 4) for value in expected.values()}) == 3
