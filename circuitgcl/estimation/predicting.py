@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors, class_tensors, design_tensors
+from circuitgcl.errors import DataError
 from circuitgcl.graph import CircuitGraph
 from circuitgcl.models.capacitance import LoadOutputs
 from circuitgcl.models.checkpoint import DISTANT_SOURCE, ModelCheckpoint
@@ -136,7 +137,20 @@ class DistantPairs:
 
     @torch.inference_mode()
     def coupling(self, pair: NDArray[np.int64]) -> Quantity:
-        """Estimates of [X, 2] pairs of flat nets."""
+        """Estimates of [X, 2] pairs of flat nets.
+
+        Raises:
+            DataError: no integers [X, 2], or a net the design does not have.
+        """
+        pair, nets = np.asarray(pair), len(self._design.net_row)
+        if pair.ndim != 2 or pair.shape[1] != 2 or pair.dtype.kind not in "iu":
+            raise DataError(f"pairs are {pair.dtype} of shape {pair.shape}; expected integers [X, 2]")
+        unknown = pair[(pair < 0) | (pair >= nets)]
+        if len(unknown):
+            raise DataError(
+                f"a pair names net {unknown[0]}; {self._design.name} has nets 0 to {nets - 1:,}. "
+                "By name they are found with circuitgcl.graph.net_numbers"
+            )
         checkpoint = self._predictor.checkpoint
         index = torch.from_numpy(np.ascontiguousarray(pair)).to(self._predictor.device)
         rows = self._design.net_row[index]

@@ -8,7 +8,7 @@ that is symmetric in the two sides, and list it there with the names and units o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from circuitgcl.errors import DataError
 from circuitgcl.graph.building import CircuitGraph
+from circuitgcl.graph.endpoint_names import endpoint_numbers
 from circuitgcl.graph.feature_schema import TERMINAL_FEATURES, Feature
 from circuitgcl.graph.features import Float32Array, instance_levels
 from circuitgcl.graph.indices import IndexedNames, IndexRelation
@@ -123,6 +124,15 @@ class PairStructure:
             encoding.compute(view).reshape(len(pair), len(encoding.columns)) for encoding in PAIR_ENCODINGS
         ]
         return np.concatenate(parts, axis=1).astype(np.float32)
+
+    def encode_named(self, pair: Sequence[tuple[str, str]]) -> Float32Array:
+        """Encodings of pairs by name, [P, F]; a pin is `device:position`, as in `endpoint_numbers`.
+
+        Raises:
+            DataError: the circuit has no such net, device or position.
+        """
+        names = [name for both in pair for name in both]
+        return self.encode(endpoint_numbers(self.graph.circuit, names).reshape(len(pair), 2))
 
     def _endpoints(self, node: Index) -> Endpoints:
         circuit = self.graph.circuit

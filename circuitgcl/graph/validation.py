@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from circuitgcl.errors import DataError
 from circuitgcl.graph.feature_schema import NET_FEATURES, PAIR_FEATURES, TERMINAL_FEATURES
+from circuitgcl.graph.rails import RailKind
 
 if TYPE_CHECKING:
     from circuitgcl.graph.building import CircuitGraph
@@ -32,7 +33,12 @@ def _faults(graph: CircuitGraph) -> Iterator[str]:
     nets, locals_ = circuit.net_count, sum(part.net_count for part in circuit.definitions)
     kinds = len(contexts.kind)
     yield from _lengths({"net_local": (circuit.net_local, nets), "rails": (graph.rails, nets)})
+    instances = len(circuit.instance_definition)
     yield from _lengths({"device_instance": (circuit.device_instance, circuit.device_count)})
+    yield from _lengths(
+        {name: (getattr(circuit, name), instances) for name in ("instance_parent", "instance_child")}
+    )
+    yield from _lengths({"terminal_offset": (circuit.terminal_offset, instances + 1)})
     yield from _lengths({"pin_offset": (circuit.pin_offset, circuit.device_count + 1)})
     yield from _lengths(
         {name: (getattr(terminals, name), locals_) for name in ("definition", "local", "is_leaf")}
@@ -42,9 +48,24 @@ def _faults(graph: CircuitGraph) -> Iterator[str]:
     yield from _lengths({"occurrence_context": (contexts.occurrence_context, len(contexts.occurrence_pair))})
     if int(circuit.pin_offset[-1]) != circuit.pin_count or (np.diff(circuit.pin_offset) < 0).any():
         yield f"pin_offset does not run from 0 to the {circuit.pin_count} pins"
+    yield from _indices("rails", graph.rails, len(RailKind), "kinds of nets")
     yield from _indices("pin_net", circuit.pin_net, nets, "nets")
+    yield from _indices("net_instance", circuit.net_instance, instances, "instances")
+    yield from _indices("device_instance", circuit.device_instance, instances, "instances")
+    definitions = len(circuit.definitions)
+    yield from _indices("instance_definition", circuit.instance_definition, definitions, "definitions")
+    yield from _indices("instance_parent", circuit.instance_parent[1:], instances, "instances")
+    counts = np.array([part.net_count for part in circuit.definitions])[circuit.instance_definition]
+    if not np.array_equal(np.diff(circuit.terminal_offset), counts):
+        yield "terminal_offset does not fit the nets of the definitions"
+    yield from _lengths({"terminal_net": (circuit.terminal_net, int(counts.sum()))})
+    wrong = np.flatnonzero((circuit.net_local < 0) | (circuit.net_local >= counts[circuit.net_instance]))
+    if len(wrong):
+        yield f"net_local[{wrong[0]}] is {circuit.net_local[wrong[0]]}, which its definition does not have"
     yield from _indices("terminal_net", circuit.terminal_net, nets, "nets")
     yield from _indices("device_card", circuit.device_card, len(circuit.table), "cards")
+    if (np.diff(circuit.pin_offset) != circuit.table.pins[circuit.device_card]).any():
+        yield "pin_offset does not fit the pins of the cards"
     yield from _indices("side_a", contexts.side_a, locals_, "terminals")
     yield from _indices("side_b", contexts.side_b, locals_, "terminals")
     yield from _indices("occurrence_context", contexts.occurrence_context, kinds, "contexts")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from circuitgcl.data.tensors import design_tensors
-from circuitgcl.errors import CheckpointError, ConfigError, NetlistError
+from circuitgcl.errors import CheckpointError, ConfigError, DataError, NetlistError
 from circuitgcl.estimation import Bound, Estimate, EstimateConfig, Estimator, GraphConfig
 from circuitgcl.estimation.estimator import matching
 from circuitgcl.graph import build_graph
@@ -137,6 +138,31 @@ def test_order_of_cards_and_ports_does_not_matter(
     path.write_text(chain(seed))
     assert path.read_text() != chain()
     assert_same(estimator.estimate(path), plain, rtol=1e-4)
+
+
+def test_names_without_an_index_do_not_matter(estimator: Estimator, plain: Estimate, tmp_path: Path):
+    new = {
+        "xin": "xa",
+        "bias": "zz",
+        "out": "aa",
+        "xmid": "xz",
+        "m": "mm",
+        "en_": "q",
+        "y": "yy",
+    }
+    back = {other: name for name, other in new.items()}
+
+    def renamed(text: str, names: dict[str, str]) -> str:
+        return re.sub(rf"(?<![\w.])({'|'.join(names)})(?![\w.])", lambda word: names[word[0]], text)
+
+    path = tmp_path / "chain.sp"
+    path.write_text(renamed(chain(), new))
+    found = estimator.estimate(path)
+    assert set(found.nets["net"]) != set(plain.nets["net"])
+    for table in (found.nets, found.couplings):
+        for column in table.columns.intersection(["net", "net_a", "net_b"]):
+            table[column] = [renamed(name, back) for name in table[column]]
+    assert_same(found, plain, rtol=1e-6)
 
 
 def test_same_input_gives_the_same_numbers(tiny_model: Path, plain: Estimate, chain_path: Path):
@@ -266,6 +292,22 @@ def test_distant_pairs_are_symmetric(estimator: Estimator, chain_path: Path):
     one, other = distant.coupling(pair), distant.coupling(pair[:, ::-1].copy())
     np.testing.assert_array_equal(one.farad, other.farad)
     assert len(distant.coupling(np.zeros((0, 2), np.int64)).farad) == 0
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ([[0, 99]], r"a pair names net 99; chain has nets 0 to \d+. By name"),
+        ([[-1, 0]], "a pair names net -1"),
+        ([0, 1], r"pairs are int64 of shape \(2,\); expected integers \[X, 2\]"),
+        ([["a", "b"]], "expected integers"),
+    ],
+)
+def test_distant_pairs_of_unknown_nets(estimator: Estimator, chain_path: Path, pair: list, message: str):
+    graph = build_graph(flatten(read_netlist(chain_path)))
+    _, distant = estimator.predictor.predict(design_tensors(graph), 1e-17)
+    with pytest.raises(DataError, match=message):
+        distant.coupling(np.array(pair))
 
 
 def test_circuit_of_one_signal_net_has_no_coupling(estimator: Estimator, tmp_path: Path):

@@ -149,6 +149,31 @@ def altered(array: np.ndarray, at: Any, value: Any) -> np.ndarray:
             lambda g: replace(g, net_features=altered(g.net_features, (2, 4), np.nan)),
             "net_features[2, 4] (mos_width) is nan",
         ),
+        (
+            lambda g: with_circuit(g, instance_parent=g.circuit.instance_parent[:-1]),
+            "instance_parent has 0 rows; expected 1",
+        ),
+        (
+            lambda g: with_circuit(g, instance_definition=g.circuit.instance_definition + 1),
+            "instance_definition names 1; there are 1 definitions",
+        ),
+        (
+            lambda g: with_circuit(g, net_instance=g.circuit.net_instance + 1),
+            "net_instance names 1; there are 1 instances",
+        ),
+        (
+            lambda g: with_circuit(g, net_local=altered(g.circuit.net_local, 4, 9)),
+            "net_local[4] is 9, which its definition does not have",
+        ),
+        (
+            lambda g: with_circuit(g, terminal_offset=altered(g.circuit.terminal_offset, 1, 8)),
+            "terminal_offset does not fit",
+        ),
+        (
+            lambda g: with_circuit(g, device_card=altered(g.circuit.device_card, -1, 0)),
+            "pin_offset does not fit the pins of the cards",
+        ),
+        (lambda g: replace(g, rails=altered(g.rails, 0, 7)), "rails names 7; there are 3 kinds of nets"),
         (lambda g: with_contexts(g, pair=g.contexts.pair[:, ::-1]), "not in ascending order"),
         (lambda g: with_contexts(g, pair=np.repeat(g.contexts.pair, 2, axis=0)), "one is there twice"),
         (lambda g: with_contexts(g, side_a=g.contexts.side_a[1:]), "contexts.side_a has"),

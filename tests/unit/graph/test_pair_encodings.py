@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 from circuitgcl.errors import DataError
-from circuitgcl.graph import CircuitGraph, build_graph, path_profiles
+from circuitgcl.graph import CircuitGraph, build_graph, net_numbers, path_profiles
 from circuitgcl.graph.pair_encodings import PAIR_ENCODINGS, PairStructure, pair_encoding_schema
 from circuitgcl.graph.path_profiles import MAX_HOPS, path_counts
 from circuitgcl.graph.pins import pin_role_codes
 from circuitgcl.netlist import FlatCircuit
+from circuitgcl.netlist.names import NameList
 from circuitgcl.schema import PinRole
 
 Flat = Callable[..., FlatCircuit]
@@ -266,3 +268,48 @@ def test_unknown_endpoints_are_refused(blocks: Encoded, pair: list, message: str
 
 def test_no_pairs_at_all(blocks: Encoded):
     assert blocks.structure.encode(np.zeros((0, 2), np.int64)).shape == (0, len(NAMES))
+
+
+def test_endpoints_by_name(blocks: Encoded):
+    named = [("xleft/mid", "q"), ("XLEFT/xfirst/MP:2", "p"), ("md:1", "xright/xsecond/mn:3")]
+    numbers = [
+        (blocks.node["xleft/mid"], blocks.node["q"]),
+        (blocks.node["xleft/xfirst/mp:1"], blocks.node["p"]),
+        (blocks.node["md:0"], blocks.node["xright/xsecond/mn:2"]),
+    ]
+    assert np.array_equal(blocks.structure.encode_named(named), blocks.structure.encode(np.array(numbers)))
+    assert net_numbers(blocks.graph.circuit, ["q", "XLEFT/mid"]).tolist() == [
+        blocks.node["q"],
+        blocks.node["xleft/mid"],
+    ]
+    assert blocks.structure.encode_named([]).shape == (0, len(NAMES))
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        (
+            ("q", "xleft/mit"),
+            "deck.sp: a pair names net 'xleft/mit', which top does not have; did you mean 'xleft/mid'?",
+        ),
+        (("q", "zzz"), "deck.sp: a pair names net 'zzz', which top does not have; it has 7, named by path"),
+        (("xleft/xfirst/m:1", "q"), "a pair names device 'xleft/xfirst/m', which top does not have"),
+        (("md:5", "q"), "a pair names pin md:5; device md has pins 1 to 4"),
+        (("md:0", "q"), "a pair names pin md:0; device md has pins 1 to 4"),
+        (("md:g", "q"), "a pair names net 'md:g'"),
+        (("", "q"), "a pair names net ''"),
+    ],
+)
+def test_unknown_names_are_refused(blocks: Encoded, pair: tuple[str, str], message: str):
+    with pytest.raises(DataError, match=re.escape(message)):
+        blocks.structure.encode_named([pair])
+
+
+def test_names_that_differ_by_case_only_have_to_be_spelled(blocks: Encoded):
+    labels = NameList.of(
+        ["p", "P", "s", "vdd", "gnd", *list(blocks.graph.circuit.definitions[-1].net_labels)[5:]]
+    )
+    top = replace(blocks.graph.circuit.definitions[-1], net_labels=labels)
+    circuit = replace(blocks.graph.circuit, definitions=(*blocks.graph.circuit.definitions[:-1], top))
+    assert net_numbers(circuit, ["P", "p", "S"]).tolist() == [1, 0, 2]
+    assert net_numbers(replace(circuit), ["p"]).tolist() == [0]
