@@ -302,13 +302,12 @@ class _Enumeration:
         ]
 
     def face(self, facing: _Facing, lowers: Index, uppers: Index) -> None:
-        """Contexts of every signal net of the lower instances [B] with every one of the upper [B]."""
+        """Contexts of signal nets of the lower instances [B] with those of the upper [B]."""
         nets_a = self.nets(facing.lower_definition, lowers)
         nets_b = self.nets(facing.upper_definition, uppers)
-        signal_a, signal_b = self.signal(nets_a), self.signal(nets_b)
-        if not 0 < len(signal_a) * len(signal_b) <= MAX_ALL_PAIRS**2:
+        a, b = self._facing_nets(facing, self.signal(nets_a), self.signal(nets_b))
+        if not len(a):
             return
-        a, b = np.repeat(signal_a, len(signal_b)), np.tile(signal_b, len(signal_a))
         side_a = self.terminals.offset[facing.lower_definition] + a
         side_b = self.terminals.offset[facing.upper_definition] + b
         exact, structural = self.terminals.key_exact, self.terminals.key_structural
@@ -331,6 +330,27 @@ class _Enumeration:
         for one, other, row in zip(a.tolist(), b.tolist(), rows.tolist(), strict=True):
             flat = np.stack([nets_a[:, one], nets_b[:, other]], axis=1)
             self.templates.occur(flat, np.full(len(flat), row), self.rails)
+
+    def _facing_nets(self, facing: _Facing, lower: Index, upper: Index) -> tuple[Index, Index]:
+        """Local nets of two neighbours that meet: all of small ones; of larger ones the ports, and like nets.
+
+        Ports reach the edge that neighbours share, and like nets of two equal blocks run beside each other.
+        Where the ports alone make more than `MAX_ALL_PAIRS` squared pairs, only like nets meet, so that the
+        cost stays linear in the size of a block.
+        """
+        one, other = lower, upper
+        if len(one) * len(other) > MAX_ALL_PAIRS**2:
+            definitions = self.circuit.definitions
+            one = lower[lower < definitions[facing.lower_definition].port_count]
+            other = upper[upper < definitions[facing.upper_definition].port_count]
+        if len(one) * len(other) > MAX_ALL_PAIRS**2:
+            one = other = lower[:0]
+        a, b = np.repeat(one, len(other)), np.tile(other, len(one))
+        if len(one) < len(lower) and facing.lower_definition == facing.upper_definition:
+            like = np.intersect1d(lower, upper)
+            like = like[~np.isin(like, np.intersect1d(one, other))]
+            a, b = np.append(a, like), np.append(b, like)
+        return a, b
 
 
 def _instances_by_definition(circuit: FlatCircuit) -> list[Index]:

@@ -138,6 +138,45 @@ def test_large_leaf(flat: Flatten):
     assert ("s_4", "s_30") not in either  # through en alone, which 40 devices share
 
 
+def large_neighbours(ports: int, kinds: str) -> str:
+    """Rows of chains of 70 nets, the first ones of which are ports."""
+    names = [f"p{chr(97 + i // 26)}{chr(97 + i % 26)}" for i in range(70)]
+    header, inner = " ".join(names[:ports]), names[ports:]
+    cards = [f"m{a} {a} {b} gnd gnd nmos w=1u l=0.1u" for a, b in pairwise(names)]
+    tie = f"mtie {names[0]} {names[-1]} gnd gnd nmos w=2u l=0.1u"
+    bodies = [
+        "\n".join([f".subckt {kind} {header} gnd", *cards, *([tie] if kind == "other" else []), ".ends"])
+        for kind in ("chain", "other")
+    ]
+    own = [" ".join(f"{letter}{name}" for name in names[:ports]) for letter in "st"]
+    rows = [f"xrow_{i} {own[i]} gnd {kind}" for i, kind in enumerate(kinds.split())]
+    assert len(inner) == 70 - ports
+    return "\n".join([*bodies, f".subckt top {' '.join(own)} gnd", *rows, ".ends", ""])
+
+
+@pytest.mark.parametrize(
+    ("ports", "kinds", "pairs"),
+    [
+        (3, "chain chain", 3 * 3 + 67),  # ports all meet, inner nets each their like
+        (3, "chain other", 3 * 3),
+        (66, "chain chain", 70),  # too many ports: each net its like
+        (66, "chain other", 0),
+    ],
+)
+def test_large_neighbours_meet_at_ports_and_like_nets(flat: Flatten, ports: int, kinds: str, pairs: int):
+    circuit = flat(large_neighbours(ports, kinds), "top")
+    table, terminals, _ = contexts_of(circuit)
+    beside = table.kind[table.occurrence_context] == ContextKind.NEIGHBOUR
+    ends = table.occurrence_pair[beside]
+    assert (len(ends), len(np.unique(ends))) == (pairs, pairs)
+    sides = np.stack([table.side_a, table.side_b])[:, table.occurrence_context[beside]]
+    low, high = terminals.local[sides]
+    if kinds == "chain chain":
+        like = {a for a, b in zip(low.tolist(), high.tolist(), strict=True) if a == b}
+        assert like == set(range(71)) - {ports}  # all but ground, which follows the ports
+    assert ((low < ports) == (high < ports)).all()
+
+
 def test_buses_beyond_the_budget(flat: Flatten):
     """Two families of 65 nets would make 4,225 pairs in a body of 13 blocks: only aligned ones remain."""
     width, share = 65, 5
