@@ -1,0 +1,214 @@
+"""The splits of the benchmark: which designs train, which are judged, and which of their pairs.
+
+Designs of one family never stand on both sides. Where the split is about parts (`block-*`, `newcell-*`), no
+training design contains the part: its definition is looked for by name, without the macro's prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+
+from circuitgcl.data import DesignFiles, read_manifest
+from circuitgcl.data.splits import split_families
+from circuitgcl.evaluation.pair_inputs import PairTable
+from circuitgcl.evaluation.protocol import BoolArray
+
+BLOCKS = ("control_logic_rw", "hierarchical_decoder", "sense_amp_array", "wordline_driver_array")
+CELLS = {
+    "bitcell": ("cell_1rw", "replica_cell_1rw", "dummy_cell_1rw"),
+    "senseamp": ("sense_amp",),
+    "flipflop": ("dff",),
+}
+TRAIN_SHARE = {"train": 2.0, "test": 1.0}
+HIDDEN_SHARE = 0.3  # of the couplings of a design whose couplings are split
+
+Judge = Callable[[PairTable, int], BoolArray]  # of a design and the seed, [X]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """One training and what is judged by it."""
+
+    name: str
+    train: tuple[DesignFiles, ...]
+    tests: Mapping[str, tuple[DesignFiles, ...]]  # rows of the table: designs scored as one
+    judged: Judge | None = None  # pairs of a test design that count; all when absent
+    lacks: tuple[str, ...] = ()  # definitions no training design may contain
+    hides: bool = False  # the training designs are the test designs, with some couplings hidden
+    figures: Mapping[str, float] = field(default_factory=dict)  # asked for, by path into the scores
+
+
+def whole(files: DesignFiles) -> bool:
+    """Whether a design is a macro, not a block cut out of one."""
+    return "__" not in files.name
+
+
+def macro_families(designs: Iterable[DesignFiles], *patterns: str) -> tuple[DesignFiles, ...]:
+    """Macros of the given families and their blocks."""
+    return tuple(d for d in designs if any(fnmatchcase(d.family, p) for p in patterns))
+
+
+def named(designs: Sequence[DesignFiles], *names: str) -> dict[str, tuple[DesignFiles, ...]]:
+    """Designs judged one by one."""
+    return {name: tuple(d for d in designs if d.name == name) for name in names}
+
+
+def part_name(definition: str, design: str) -> str:
+    """Name of a definition without its macro: `scn4m_2x16_bank` is `bank`; numbered copies are one part."""
+    macro = design.partition("__")[0]
+    stem = definition.lower().removeprefix(f"{macro}_".lower())
+    head, _, number = stem.rpartition("_")
+    return head if head and number.isdigit() else stem
+
+
+def contains(table: PairTable, parts: Sequence[str]) -> bool:
+    """Whether a design has a definition of one of the parts."""
+    name = table.design.files.name
+    return any(part_name(d.name, name) in parts for d in table.graph.circuit.definitions)
+
+
+def involving(parts: Sequence[str]) -> Judge:
+    """Pairs that meet, somewhere, in an instance of one of the parts or beside it."""
+
+    def judge(table: PairTable, _seed: int) -> BoolArray:
+        name, definitions = table.design.files.name, table.graph.circuit.definitions
+        inside = np.array([part_name(d.name, name) in parts for d in definitions])
+        contexts, terminals = table.graph.contexts, table.graph.terminals
+        own = inside[terminals.definition]
+        context = own[contexts.side_a] | own[contexts.side_b]
+        found = np.zeros(len(table.pair), bool)
+        found[contexts.occurrence_pair[context[contexts.occurrence_context]]] = True
+        return found
+
+    return judge
+
+
+def size_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
+    """Larger arrays of known cells, a two-port array, another technology."""
+    load = {"net_load.within_x1_5": 0.95, "ground_class.macro_f1": 0.80}
+    yield Split(
+        name="size45",
+        train=macro_families(designs, "fpdk45_2x16", "fpdk45_8x16", "fpdk45_8x32"),
+        tests=named(designs, "fpdk45_16x64"),
+        figures={"coupling.r2": 0.95, **load},
+    )
+    yield Split(
+        name="size350",
+        train=macro_families(designs, "scn4m_2x16", "scn4m_4x16", "scn4m_8x32", "scn4m_8x32_wm"),
+        tests=named(designs, "scn4m_16x64", "scn4m_8x64_w4"),
+        figures={"coupling.r2": 0.97, **load},
+    )
+    single = tuple(d for d in macro_families(designs, "scn4m_*") if "1rw1r" not in d.family)
+    yield Split(
+        name="port350",
+        train=single,
+        tests=named(designs, "scn4m_2x16_1rw1r"),
+        figures={"coupling.r2": 0.70, "net_load.within_x1_5": 0.80},
+    )
+    for technology, larger in (
+        ("fpdk45", ("8x16", "8x32", "16x64")),
+        ("scn4m", ("4x16", "8x32", "8x32_wm", "8x64_w4", "16x64")),
+    ):
+        yield Split(
+            name=f"small-to-big-{technology}",
+            train=named(designs, f"{technology}_2x16")[f"{technology}_2x16"],
+            tests=named(designs, *(f"{technology}_{size}" for size in larger)),
+            figures={"coupling.r2": 0.90},
+        )
+    yield Split(
+        name="tech-0",
+        train=single,
+        tests=named(designs, "fpdk45_8x32"),
+        figures={"coupling.within_x2": 0.70},
+    )
+
+
+def part_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
+    """A kind of block, or of cell, that no training design contains."""
+    asked = {"by_knowledge.unknown.r2": 0.55}
+    technologies = ("fpdk45", "scn4m")
+    kept = tuple(d for d in designs if "1rw1r" not in d.family and "16x64" not in d.family)
+    for block in BLOCKS:
+        yield Split(
+            name=f"block-{block.split('_')[0]}",
+            train=kept,
+            tests={
+                t: tuple(d for d in kept if d.technology == t and d.name.endswith(f"__{block}"))
+                for t in technologies
+            },
+            lacks=(block,),
+            figures=asked,
+        )
+    for cell, parts in CELLS.items():
+        yield Split(
+            name=f"newcell-{cell}",
+            train=kept,
+            tests=named(designs, *(f"{t}_16x64" for t in technologies)),
+            judged=involving(parts),
+            lacks=parts,
+            figures=asked,
+        )
+
+
+def cell_designs(folder: Path) -> tuple[DesignFiles, ...]:
+    """Standard cells with their Magic extractions; a family is a function in all its drive strengths."""
+    return tuple(
+        DesignFiles(
+            name=schematic.stem,
+            schematic=schematic,
+            extracted=schematic.with_suffix(".ext"),
+            technology="sky130",
+            family=schematic.stem.rpartition("_")[0],
+        )
+        for schematic in sorted(folder.glob("*.spice"))
+    )
+
+
+def cell_split(folder: Path, seed: int) -> Split:
+    """Two thirds of the cell families train, drawn by the seed; the others are judged as one."""
+    cells = cell_designs(folder)
+    parts = split_families([c.family for c in cells], TRAIN_SHARE, seed=seed)
+    return Split(
+        name="cells",
+        train=tuple(cells[k] for k in parts["train"]),
+        tests={"unseen families": tuple(cells[k] for k in parts["test"])},
+        figures={"coupling.r2": 0.80, "net_load.within_x1_5": 0.93},
+    )
+
+
+def hidden(table: PairTable, seed: int) -> BoolArray:
+    """Which pairs of a design are hidden from training where its couplings are split, [X]."""
+    labelled = np.random.default_rng(seed).random(len(table.pair)) < HIDDEN_SHARE
+    return labelled & (table.truth_ff > 0)
+
+
+def hidden_couplings(table: PairTable, seed: int) -> PairTable:
+    """The same design without the hidden couplings: these are unknown, not absent."""
+    labels = table.design.labels
+    assert labels is not None
+    farad = np.where(hidden(table, seed)[table.label_row], np.nan, labels.coupling_farad)
+    return PairTable(replace(table.design, labels=replace(labels, coupling_farad=farad)))
+
+
+def edge_split(designs: Sequence[DesignFiles]) -> Iterator[Split]:
+    """Couplings of one design drawn at random: interpolation inside a layout, to compare with its ceiling."""
+    for name in ("fpdk45_8x32", "scn4m_8x32"):
+        tests = named(designs, name)
+        yield Split(
+            name=f"edges-{name.split('_')[0]}", train=tests[name], tests=tests, judged=hidden, hides=True
+        )
+
+
+def all_splits(manifest: Path, cells: Path, seed: int) -> dict[str, Split]:
+    """Every split by name; `cells` only where its folder exists."""
+    designs = read_manifest(manifest)
+    splits = [*size_splits(designs)]
+    if cells.is_dir():
+        splits.append(cell_split(cells, seed))
+    splits += [*part_splits(designs), *edge_split(designs)]
+    return {split.name: split for split in splits}

@@ -1,0 +1,231 @@
+"""The strict protocol for any method: what it says of a design, and the scores that follow.
+
+Every extracted signal-signal pair counts, proposed or not, under the natural label law; every figure is also
+given for pairs of which the training designs showed a context, for those that meet in unknown contexts only,
+and for those that meet nowhere. What is known depends on the split, never on the method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuitgcl.data import Design
+from circuitgcl.estimation import Predictor
+from circuitgcl.evaluation.evaluating import (
+    MIN_LOAD_FARAD,
+    NET_FACTORS,
+    PAIR_FACTORS,
+    RANK_EXPONENT,
+)
+from circuitgcl.evaluation.pair_inputs import FARAD_PER_FEMTO, RELATIONS, PairTable
+from circuitgcl.evaluation.scores import (
+    bias_decades,
+    ceiling_r2,
+    class_scores,
+    existence_scores,
+    interval_scores,
+    regression_scores,
+)
+from circuitgcl.graph.contexts import terminal_rows
+from circuitgcl.graph.hashing import multisets, unordered
+from circuitgcl.models.scaling import TargetScale
+
+MIN_CAP_FARAD = 1e-17
+FEW = 30  # pairs of a label decade below which its error is not called the worst
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IndexArray = NDArray[np.int64]
+
+
+class Knowledge(IntEnum):
+    """What the training designs showed of the contexts of a pair."""
+
+    KNOWN = 0  # at least one of them
+    UNKNOWN = 1  # none
+    NONE = 2  # it has no context
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DesignEstimate:
+    """What a method says of one design: X pairs as in `PairTable`, P candidates first, and N nets."""
+
+    coupling_farad: FloatArray  # [X] should the pair couple
+    probability: FloatArray  # [P] that a candidate couples above `MIN_CAP_FARAD`
+    load_farad: FloatArray  # [N] ground-equivalent
+    load_class: IndexArray | None = None  # [N]; the class of `load_farad` when absent
+    coupling_interval: FloatArray | None = None  # [2, X] central 80 %
+    load_interval: FloatArray | None = None  # [2, N]
+
+
+def model_estimate(predictor: Predictor, table: PairTable) -> DesignEstimate:
+    """What a capacitance model says of a design."""
+    tensors = predictor.tensors(table.graph)
+    prediction, distant = predictor.predict(tensors, MIN_CAP_FARAD)
+    near, far = prediction.coupling, distant.coupling(table.pair[table.candidates :])
+    interval = [np.concatenate([near.lo_farad, far.lo_farad]), np.concatenate([near.hi_farad, far.hi_farad])]
+    return DesignEstimate(
+        coupling_farad=np.concatenate([near.farad, far.farad]),
+        probability=prediction.probability,
+        load_farad=prediction.load.farad,
+        load_class=prediction.class_probability.argmax(axis=1),
+        coupling_interval=np.stack(interval),
+        load_interval=np.stack([prediction.load.lo_farad, prediction.load.hi_farad]),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoredRows:
+    """Truth beside estimate of one or several designs: L labelled pairs, P candidates, N nets with load."""
+
+    truth: FloatArray  # [L] farad
+    estimate: FloatArray  # [L]
+    interval: FloatArray  # [2, L] NaN where the method gives none
+    knowledge: IndexArray  # [L]
+    relation: IndexArray  # [L] row of `RELATIONS`
+    group: IndexArray  # [L] pairs of one group share all contexts
+    ranking: FloatArray  # [P]
+    candidate: FloatArray  # [P] extracted farad above the threshold, else 0
+    missed: FloatArray  # extracted farad above the threshold of pairs that are no candidates
+    load: FloatArray  # [N]
+    load_estimate: FloatArray  # [N]
+    load_interval: FloatArray  # [2, N]
+    load_class: IndexArray  # [N]
+    load_class_estimate: IndexArray  # [N]
+
+    @staticmethod
+    def joined(parts: Sequence[ScoredRows]) -> ScoredRows:
+        """Rows of several designs as if they were one."""
+        names = [field.name for field in fields(ScoredRows)]
+        return ScoredRows(
+            **{name: np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in names}
+        )
+
+
+def context_keys(designs: Iterable[Design]) -> NDArray[np.uint64]:
+    """Exact keys of all contexts of some designs, ascending."""
+    keys = [design.graph.contexts.key_exact for design in designs]
+    return np.unique(np.concatenate([np.zeros(0, np.uint64), *keys]))
+
+
+def knowledge(table: PairTable, known: NDArray[np.uint64]) -> IndexArray:
+    """`Knowledge` of all pairs of a design, [X]."""
+    contexts = table.graph.contexts
+    seen = np.isin(contexts.key_exact, known)
+    found = np.full(len(table.pair), int(Knowledge.NONE))
+    found[: table.candidates] = int(Knowledge.UNKNOWN)
+    found[contexts.occurrence_pair[seen[contexts.occurrence_context]]] = int(Knowledge.KNOWN)
+    return found
+
+
+def context_groups(table: PairTable) -> IndexArray:
+    """[X] pairs that no model of contexts can tell apart: the same contexts, or where there is none, nets that
+    join the same terminals."""
+    contexts, circuit, terminals = table.graph.contexts, table.graph.circuit, table.graph.terminals
+    keys = contexts.key_exact[contexts.occurrence_context]
+    met = multisets(contexts.occurrence_pair, keys, table.candidates)
+    net = multisets(
+        circuit.terminal_net, terminals.key_exact[terminal_rows(circuit, terminals)], circuit.net_count
+    )
+    ends = net[table.pair[table.candidates :]]
+    return np.concatenate([met, unordered(ends[:, 0], ends[:, 1])]).view(np.int64)
+
+
+def scored_rows(
+    table: PairTable,
+    estimate: DesignEstimate,
+    known: NDArray[np.uint64],
+    scale: TargetScale,
+    judged: BoolArray | None = None,
+) -> ScoredRows:
+    """Truth beside estimate of one design.
+
+    Args:
+        table: the design.
+        estimate: what a method says of it.
+        known: `context_keys` of the training designs.
+        scale: classes of the ground capacitance.
+        judged: [X] pairs whose coupling is scored; all when absent.
+    """
+    labels = table.design.labels
+    assert labels is not None
+    truth = table.truth_ff * FARAD_PER_FEMTO
+    labelled = table.label_row if judged is None else table.label_row[judged[table.label_row]]
+    above = np.where(truth > MIN_CAP_FARAD, truth, 0.0)
+    missed = above[table.candidates :]
+    farad = np.maximum(estimate.coupling_farad[: table.candidates], MIN_CAP_FARAD)
+    has_load = np.nan_to_num(labels.load_farad) > MIN_LOAD_FARAD
+    load = labels.load_farad[has_load]
+    classes = scale.classes(estimate.load_farad) if estimate.load_class is None else estimate.load_class
+    return ScoredRows(
+        truth=truth[labelled],
+        estimate=estimate.coupling_farad[labelled],
+        interval=_rows(estimate.coupling_interval, labelled),
+        knowledge=knowledge(table, known)[labelled],
+        relation=table.relation[labelled],
+        group=context_groups(table)[labelled],
+        ranking=estimate.probability * farad**RANK_EXPONENT,
+        candidate=above[: table.candidates],
+        missed=missed[missed > 0],
+        load=load,
+        load_estimate=estimate.load_farad[has_load],
+        load_interval=_rows(estimate.load_interval, np.flatnonzero(has_load)),
+        load_class=scale.classes(load),
+        load_class_estimate=classes[has_load],
+    )
+
+
+def _rows(interval: FloatArray | None, rows: IndexArray) -> FloatArray:
+    return np.full((2, len(rows)), np.nan) if interval is None else interval[:, rows]
+
+
+def scores(rows: ScoredRows) -> dict[str, Any]:
+    """All metrics of some designs; capacitances compare in decades of log10."""
+    above = rows.truth > MIN_CAP_FARAD
+    truth, estimate = rows.truth[above], rows.estimate[above]
+    known, relation = rows.knowledge[above], rows.relation[above]
+    load = regression_scores(rows.load, rows.load_estimate, NET_FACTORS)
+    load["bias_decades"] = bias_decades(rows.load, rows.load_estimate)
+    load["sum_ratio"] = float(rows.load_estimate.sum() / rows.load.sum()) if rows.load.sum() else None
+    coupling = regression_scores(truth, estimate, PAIR_FACTORS)
+    coupling["ceiling_r2"] = ceiling_r2(truth, rows.group[above])
+    return {
+        "coupling": coupling,
+        "coupling_without_threshold": regression_scores(rows.truth, rows.estimate, PAIR_FACTORS),
+        "by_knowledge": {
+            kind.name.lower(): regression_scores(truth[known == kind], estimate[known == kind], PAIR_FACTORS)
+            for kind in Knowledge
+        },
+        "by_relation": {
+            name: regression_scores(truth[relation == row], estimate[relation == row], PAIR_FACTORS)
+            for row, name in enumerate(RELATIONS)
+        },
+        "by_decade": by_decade(truth, estimate),
+        "existence": existence_scores(rows.ranking, rows.candidate, rows.missed),
+        "net_load": load,
+        "ground_class": class_scores(rows.load_class, rows.load_class_estimate),
+        "intervals": _interval_scores(truth, rows.interval[:, above]),
+        "net_load_intervals": _interval_scores(rows.load, rows.load_interval),
+    }
+
+
+def by_decade(truth: FloatArray, estimate: FloatArray) -> dict[str, Any]:
+    """Mean absolute error in decades by decade of the label, and the worst of those with enough pairs."""
+    found: dict[str, Any] = {}
+    decade = np.floor(np.log10(truth / FARAD_PER_FEMTO)).astype(np.int64)
+    for lowest in np.unique(decade).tolist():
+        own = regression_scores(truth[decade == lowest], estimate[decade == lowest], {})
+        found[f"{10.0**lowest:g} fF"] = {"n": own["n"], "mae_decades": own["mae_decades"]}
+    errors = [entry["mae_decades"] for entry in found.values() if entry["n"] >= FEW]
+    return found | {"worst": max(errors, default=None)}
+
+
+def _interval_scores(truth: FloatArray, interval: FloatArray) -> dict[str, object]:
+    given = bool(len(truth)) and np.isfinite(interval).all()
+    return interval_scores(truth, *interval) if given else {"coverage": None, "width_decades": None}
