@@ -25,11 +25,12 @@ from typing import Any
 from rich.console import Console
 from split_suite.definitions import Split, all_splits, contains, hidden_couplings
 from split_suite.methods import METHODS, Training
+from split_suite.raw import RAW_METHODS, TEST, raw_rows
 from split_suite.report import benchmark_page, print_rows
 
 from circuitgcl.data import DesignFiles, load_design
+from circuitgcl.data.pair_tables import PairTable
 from circuitgcl.errors import CircuitGCLError
-from circuitgcl.evaluation.pair_inputs import PairTable
 from circuitgcl.evaluation.protocol import ScoredRows, context_keys, scored_rows, scores
 from circuitgcl.files import write_atomically
 from circuitgcl.models.scaling import TargetScale
@@ -37,6 +38,7 @@ from circuitgcl.models.scaling import TargetScale
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "netlists" / "openram" / "manifest.toml"
 CELLS = ROOT.parent / "shared" / "data" / "sky130_fd_sc_hd"
+DATA = ROOT.parent / "shared" / "data" / "openram"
 RESULTS = ROOT / "docs" / "results" / "splits.json"
 PAGE = ROOT / "docs" / "benchmark.md"
 KEY = ("split", "design", "method", "seed")
@@ -78,21 +80,37 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def write_rows(path: Path, rows: Sequence[Row]) -> None:
-    """All rows in a stable order, one a line."""
-    ordered = sorted(rows, key=lambda row: tuple(str(row[key]) for key in KEY))
+def write_rows(path: Path, rows: Sequence[Row], splits: Sequence[str]) -> None:
+    """All rows, one a line, in the order of splits and methods."""
+    order = {name: place for place, name in enumerate((*splits, *METHODS))}
+    place = len(order)
+    ordered = sorted(
+        rows,
+        key=lambda row: (
+            order.get(row["split"], place),
+            row["split"],
+            row["design"],
+            order.get(row["method"], place),
+            row["method"],
+            row["seed"],
+        ),
+    )
     lines = ",\n".join(json.dumps(row) for row in ordered)
     write_atomically(path, f'{{"schema": 1, "rows": [\n{lines}\n]}}\n')
 
 
-def judged_rows(split: Split, method: str, seed: int, tables: Tables, folder: Path, folds: int) -> Iterator[Row]:
+def judged_rows(
+    split: Split, method: str, seed: int, tables: Tables, folder: Path, folds: int
+) -> Iterator[Row]:
     """Train one method on one split and score it on every test."""
     train = [table for table in tables.of(split.train) if not contains(table, split.lacks)]
     if split.hides:
         train = [hidden_couplings(table, seed) for table in train]
     known = context_keys(table.design for table in train)
     start = time.perf_counter()
-    training = Training(tables=train, seed=seed, folder=folder / f"{split.name}-{seed}", folds=folds)
+    folder = folder / f"{split.name}-{seed}"
+    folder.mkdir(exist_ok=True)
+    training = Training(tables=train, seed=seed, folder=folder, folds=folds)
     estimator = METHODS[method](training)
     seconds = time.perf_counter() - start
     scale = TargetScale.named("wide")
@@ -112,15 +130,20 @@ def judged_rows(split: Split, method: str, seed: int, tables: Tables, folder: Pa
         }
 
 
+def _chosen(name: str, patterns: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns.split(","))
+
+
 def run(asked: argparse.Namespace, console: Console) -> None:
     """Compute the rows that are missing."""
     rows = {tuple(row[key] for key in KEY): row for row in read_rows(asked.results)}
-    methods = [m for m in METHODS if any(fnmatchcase(m, p) for p in asked.methods.split(","))]
+    methods = [method for method in METHODS if _chosen(method, asked.methods)]
     tables = Tables()
     with tempfile.TemporaryDirectory() as scratch:
         for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
-            for split in all_splits(MANIFEST, asked.cells, seed).values():
-                if not any(fnmatchcase(split.name, p) for p in asked.only.split(",")):
+            splits = all_splits(MANIFEST, asked.cells, seed)
+            for split in splits.values():
+                if not _chosen(split.name, asked.only):
                     continue
                 for method in methods:
                     keys = [(split.name, design, method, seed) for design in split.tests]
@@ -129,7 +152,13 @@ def run(asked: argparse.Namespace, console: Console) -> None:
                     for row in judged_rows(split, method, seed, tables, Path(scratch), asked.folds):
                         rows[tuple(row[key] for key in KEY)] = row
                         print_rows([row], console)
-                    write_rows(asked.results, list(rows.values()))
+                    write_rows(asked.results, list(rows.values()), list(splits))
+            missing = asked.again or any(("raw", d, m, seed) not in rows for d in TEST for m in RAW_METHODS)
+            if missing and _chosen("raw", asked.only) and (asked.data / f"{TEST[0]}.pin.pex.sp.gz").is_file():
+                for row in raw_rows(asked.data, seed, Path(scratch)):
+                    rows[tuple(row[key] for key in KEY)] = row
+                    print_rows([row], console)
+                write_rows(asked.results, list(rows.values()), list(splits))
 
 
 def main() -> None:
@@ -146,6 +175,7 @@ def main() -> None:
     running.add_argument("--first-seed", type=int, default=0)
     running.add_argument("--folds", type=int, default=0, help="of families, for calibrated intervals")
     running.add_argument("--cells", type=Path, default=CELLS, help="folder of the sky130 cells")
+    running.add_argument("--data", type=Path, default=DATA, help="folder with pin-level extractions")
     running.add_argument("--again", action="store_true", help="compute rows anew that are there")
     commands.add_parser("table")
     asked = parser.parse_args()

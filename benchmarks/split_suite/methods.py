@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+from circuitgcl.data.pair_tables import PairTable, PairView
 from circuitgcl.estimation import Predictor
 from circuitgcl.evaluation.baselines import BoostedTrees, RelationMean, TreesConfig
-from circuitgcl.evaluation.pair_inputs import PairTable, PairView
-from circuitgcl.evaluation.protocol import DesignEstimate, model_estimate
+from circuitgcl.evaluation.protocol import DesignEstimate, model_estimate, pair_model_estimate
 from circuitgcl.finetuning import FinetuneConfig, finetune
+from circuitgcl.finetuning.pair_training import PairTrainingConfig, fit_pair_model, pair_labels
 from circuitgcl.finetuning.running import primary_designs
 from circuitgcl.finetuning.tasks import RegressionLoss
 from circuitgcl.models.checkpoint import EncoderCheckpoint, load_encoder
+from circuitgcl.models.convolutions import LayerKind
+from circuitgcl.models.encoder import Activation, EncoderConfig
+from circuitgcl.models.pair_model import PairModelConfig
 from circuitgcl.pretraining.running import pretrain
-from circuitgcl.pretraining.scattering import PretrainConfig
+from circuitgcl.pretraining.scattering import PretrainConfig, ScatteringPreset
 
 Estimator = Callable[[PairTable], DesignEstimate]
 PRETRAINING_STEPS, FINETUNING_STEPS = 100, 1000  # designs x epochs, about
-EPOCHS = {"pretraining": (4, 20), "finetuning": (8, 30)}  # least and most
+EPOCHS = {"pretraining": (4, 20), "finetuning": (8, 30), "pairs": (5, 50)}  # least and most
+PUBLISHED_RATE, PUBLISHED_EPOCHS = 1e-6, 4  # of 800: at this rate they hardly move the encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,18 +38,24 @@ class Training:
     folder: Path  # of this split and seed
     folds: int  # of families, for calibrated intervals
 
-    def encoder(self) -> EncoderCheckpoint:
+    @cached_property
+    def primary(self) -> list[PairTable]:
+        """The whole circuits among them: blocks cut out of another training design are left out."""
+        sizes = [table.graph.circuit.net_count for table in self.tables]
+        whole = primary_designs([table.design.files.family for table in self.tables], sizes)
+        return [table for table, kept in zip(self.tables, whole, strict=True) if kept]
+
+    def encoder(self, config: EncoderConfig, preset: ScatteringPreset) -> EncoderCheckpoint:
         """An encoder pretrained on the whole training designs, without labels; once for all methods."""
-        folder = self.folder / "encoder"
+        folder = self.folder / f"encoder-{config.kind}-{preset}"
         if (folder / "metrics.json").is_file():
             return load_encoder(folder)
-        designs = [table.design for table in self.tables]
-        sizes = [design.graph.circuit.net_count for design in designs]
-        whole = primary_designs([design.files.family for design in designs], sizes)
-        graphs = [design.graph for design, kept in zip(designs, whole, strict=True) if kept]
+        graphs = [table.graph for table in self.primary]
         epochs = _epochs("pretraining", PRETRAINING_STEPS, len(graphs))
-        config = PretrainConfig(max_epochs=epochs, seed=self.seed)
-        return pretrain(graphs, config, folder=folder, accelerator="cpu")
+        pretraining = PretrainConfig(max_epochs=epochs, seed=self.seed, encoder=config, preset=preset)
+        if preset is ScatteringPreset.PUBLISHED:
+            pretraining = replace(pretraining, learning_rate=PUBLISHED_RATE, max_epochs=PUBLISHED_EPOCHS)
+        return pretrain(graphs, pretraining, folder=folder, accelerator="cpu")
 
 
 def _epochs(stage: str, steps: int, designs: int) -> int:
@@ -78,7 +91,7 @@ def ours(loss: RegressionLoss, name: str) -> Callable[[Training], Estimator]:
             [table.design for table in training.tables],
             config,
             folder=training.folder / name,
-            encoder=training.encoder(),
+            encoder=training.encoder(config.model.encoder, ScatteringPreset.DEFAULT),
             accelerator="cpu",
         )
         predictor = Predictor(checkpoint, "cpu")
@@ -87,10 +100,53 @@ def ours(loss: RegressionLoss, name: str) -> Callable[[Training], Estimator]:
     return fit
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairMethod:
+    """A graph network with a pair head, trained end to end on the whole training designs."""
+
+    encoder: EncoderConfig
+    relative: bool = False
+    loss: RegressionLoss = RegressionLoss.MSE
+    preset: ScatteringPreset | None = None  # of pretraining; none when absent
+    steps: int = 150  # designs x epochs, about
+
+    def config(self, designs: int, seed: int) -> PairTrainingConfig:
+        """Settings for so many designs."""
+        return PairTrainingConfig(
+            model=PairModelConfig(encoder=self.encoder, relative=self.relative),
+            loss=self.loss,
+            max_epochs=_epochs("pairs", self.steps, designs),
+            seed=seed,
+        )
+
+    def __call__(self, training: Training) -> Estimator:
+        """Train it."""
+        config = self.config(len(training.primary), training.seed)
+        encoder = None if self.preset is None else training.encoder(self.encoder, self.preset)
+        labels = [pair_labels(table, config.model) for table in training.primary]
+        with tempfile.TemporaryDirectory(dir=training.folder) as folder:
+            model = fit_pair_model(labels, config, folder=folder, encoder=encoder, accelerator="cpu")
+        return lambda table: pair_model_estimate(model, table)
+
+
+PUBLISHED = PairMethod(
+    encoder=EncoderConfig(
+        kind=LayerKind.CLUSTER_GCN, width=256, dropout=0.3, activation=Activation.TANH, residual=False
+    ),
+    loss=RegressionLoss.GAI,
+    preset=ScatteringPreset.PUBLISHED,
+    steps=60,
+)
+GCN_PLUS = PairMethod(encoder=EncoderConfig(kind=LayerKind.GCN))
+
 METHODS: Mapping[str, Callable[[Training], Estimator]] = {
     "relation-mean": relation_mean,
     "trees-endpoints": trees(PairView.ENDPOINTS),
     "trees-structure": trees(PairView.STRUCTURE),
+    "gcn-plus": GCN_PLUS,
+    "paragraph": PairMethod(encoder=EncoderConfig(kind=LayerKind.GAT)),
+    "circuitgcl-published": PUBLISHED,
+    "pair-head": PairMethod(encoder=EncoderConfig(), relative=True),
     "ours": ours(RegressionLoss.GAI, "ours"),
     "ours-mse": ours(RegressionLoss.MSE, "ours-mse"),
     "ours-bmc": ours(RegressionLoss.BMC, "ours-bmc"),

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, RELATIONS, PairTable, PairView
 from circuitgcl.errors import DataError
-from circuitgcl.evaluation.pair_inputs import FARAD_PER_FEMTO, RELATIONS, PairTable, PairView
 from circuitgcl.evaluation.protocol import MIN_CAP_FARAD, DesignEstimate
 from circuitgcl.graph.hashing import row_hashes
 from circuitgcl.models.scaling import FLOOR_FF
@@ -141,7 +141,9 @@ class BoostedTrees:
         )
 
 
-def predicted(predict: Callable[[NDArray[np.float32]], FloatArray], inputs: NDArray[np.float32]) -> FloatArray:
+def predicted(
+    predict: Callable[[NDArray[np.float32]], FloatArray], inputs: NDArray[np.float32]
+) -> FloatArray:
     """Predictions of [I] rows; equal rows are predicted once."""
     if not len(inputs):
         return np.zeros(0)

@@ -13,9 +13,11 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from circuitgcl.data import Design
+from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, RELATIONS, PairTable
 from circuitgcl.estimation import Predictor
 from circuitgcl.evaluation.evaluating import (
     MIN_LOAD_FARAD,
@@ -23,7 +25,6 @@ from circuitgcl.evaluation.evaluating import (
     PAIR_FACTORS,
     RANK_EXPONENT,
 )
-from circuitgcl.evaluation.pair_inputs import FARAD_PER_FEMTO, RELATIONS, PairTable
 from circuitgcl.evaluation.scores import (
     bias_decades,
     ceiling_r2,
@@ -32,8 +33,10 @@ from circuitgcl.evaluation.scores import (
     interval_scores,
     regression_scores,
 )
+from circuitgcl.finetuning.pair_training import pair_graph
 from circuitgcl.graph.contexts import terminal_rows
 from circuitgcl.graph.hashing import multisets, unordered
+from circuitgcl.models.pair_model import PairModel
 from circuitgcl.models.scaling import TargetScale
 
 MIN_CAP_FARAD = 1e-17
@@ -77,6 +80,21 @@ def model_estimate(predictor: Predictor, table: PairTable) -> DesignEstimate:
         load_class=prediction.class_probability.argmax(axis=1),
         coupling_interval=np.stack(interval),
         load_interval=np.stack([prediction.load.lo_farad, prediction.load.hi_farad]),
+    )
+
+
+@torch.inference_mode()
+def pair_model_estimate(model: PairModel, table: PairTable) -> DesignEstimate:
+    """What a pair model says of a design."""
+    graph = pair_graph(table.graph, model.config.encoder.layers)
+    sides = model.sides(graph)
+    ends = graph.net_row[torch.from_numpy(table.pair)]
+    outputs = model.pairs(sides, ends, torch.from_numpy(table.relative))
+    load = model.load(sides[: graph.nets])[graph.net_row]
+    return DesignEstimate(
+        coupling_farad=10.0 ** outputs.decades.double().numpy() * FARAD_PER_FEMTO,
+        probability=outputs.existence_logit[: table.candidates].double().sigmoid().numpy(),
+        load_farad=10.0 ** load.double().numpy() * FARAD_PER_FEMTO,
     )
 
 
@@ -125,8 +143,10 @@ def knowledge(table: PairTable, known: NDArray[np.uint64]) -> IndexArray:
 
 
 def context_groups(table: PairTable) -> IndexArray:
-    """[X] pairs that no model of contexts can tell apart: the same contexts, or where there is none, nets that
-    join the same terminals."""
+    """[X] pairs that no model of contexts can tell apart, in one group each.
+
+    They share all contexts; where there is none, their nets join the same terminals.
+    """
     contexts, circuit, terminals = table.graph.contexts, table.graph.circuit, table.graph.terminals
     keys = contexts.key_exact[contexts.occurrence_context]
     met = multisets(contexts.occurrence_pair, keys, table.candidates)
@@ -194,7 +214,10 @@ def scores(rows: ScoredRows) -> dict[str, Any]:
     load["bias_decades"] = bias_decades(rows.load, rows.load_estimate)
     load["sum_ratio"] = float(rows.load_estimate.sum() / rows.load.sum()) if rows.load.sum() else None
     coupling = regression_scores(truth, estimate, PAIR_FACTORS)
-    coupling["ceiling_r2"] = ceiling_r2(truth, rows.group[above])
+    coupling["ceiling_r2"] = limit = ceiling_r2(truth, rows.group[above])
+    reached = coupling["r2"]
+    below = limit - reached if limit is not None and isinstance(reached, float) else None
+    coupling["below_ceiling"] = None if below is None else round(below, 4)
     return {
         "coupling": coupling,
         "coupling_without_threshold": regression_scores(rows.truth, rows.estimate, PAIR_FACTORS),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -138,12 +138,16 @@ class CircuitEncoder(nn.Module):
     `circuitgcl.models.convolutions`, GraphSAGE with mean aggregation by default. On a quotient graph
     (`circuitgcl.graph.quotient`) nodes stand for classes and edges count several times.
 
+    Args:
+        config: make and size.
+        widths: columns F_t of the node features, where they are not those of our circuit graphs.
+
     Shapes:
         input: `HeteroData` with `x` of `[N_t, F_t]` per node type
         output: `[N_t, H]` per node type
     """
 
-    def __init__(self, config: EncoderConfig | None = None) -> None:
+    def __init__(self, config: EncoderConfig | None = None, widths: Mapping[str, int] = INPUT_WIDTHS) -> None:
         super().__init__()
         self.config = config = config or EncoderConfig()
         width, convolution = config.width, CONVOLUTIONS[config.kind]
@@ -152,7 +156,7 @@ class CircuitEncoder(nn.Module):
                 name: nn.Sequential(
                     InputScale(size) if config.standardised else nn.LayerNorm(size), nn.Linear(size, width)
                 )
-                for name, size in INPUT_WIDTHS.items()
+                for name, size in widths.items()
             }
         )
         self.convolutions = nn.ModuleList(

@@ -1,4 +1,4 @@
-"""Inputs of the pair-wise baselines: every pair a row of numbers, at two levels of what a model may look at.
+"""Pairs of a design as rows of numbers: what models that look at one pair at a time are given.
 
 `ENDPOINTS` knows the two nets by their statistics alone, as models that embed the two ends separately do.
 `STRUCTURE` adds what one net is to the other: the pair encodings and the contexts they meet in, summed up.
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from circuitgcl.data import Design
+from circuitgcl.data.designs import Design
 from circuitgcl.graph import CircuitGraph
 from circuitgcl.graph.contexts import ContextKind, terminal_rows
 from circuitgcl.graph.features import Float32Array
@@ -28,7 +28,7 @@ IndexArray = NDArray[np.int64]
 
 
 class PairView(StrEnum):
-    """What of a pair a baseline sees."""
+    """What of a pair a model sees."""
 
     ENDPOINTS = "endpoints"
     STRUCTURE = "structure"
@@ -36,7 +36,7 @@ class PairView(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class PairTable:
-    """All pairs of a design a method has to say something of, X rows: its P candidates, then the labelled rest.
+    """The X pairs of a design that count: its P candidates, then the labelled pairs that are none.
 
     Args:
         design: a design with labels.
@@ -96,7 +96,8 @@ class PairTable:
 
     def inputs(self, view: PairView) -> Float32Array:
         """[X, F] numbers; the same for both orders of a pair."""
-        return self._endpoints if view is PairView.ENDPOINTS else self._structure
+        ends = self._endpoints
+        return ends if view is PairView.ENDPOINTS else np.hstack([ends, self.relative])
 
     def net_inputs(self, view: PairView) -> Float32Array:
         """[N, F] numbers of the nets; with structure, also of all terminals a net joins."""
@@ -114,7 +115,7 @@ class PairTable:
         features = self.graph.terminal_features
         shape = (circuit.net_count, len(features))
         joins = counted(circuit.terminal_net, terminal_rows(circuit, terminals), shape)
-        return np.log1p(joins @ np.expm1(features.astype(np.float64))).astype(np.float32)
+        return np.asarray(np.log1p(joins @ np.expm1(features.astype(np.float64))), np.float32)
 
     @cached_property
     def _endpoints(self) -> Float32Array:
@@ -122,7 +123,8 @@ class PairTable:
         return np.hstack([np.minimum(a, b), np.maximum(a, b), a + b])
 
     @cached_property
-    def _structure(self) -> Float32Array:
+    def relative(self) -> Float32Array:
+        """[X, F] what one net is to the other: pair encodings, and the contexts they meet in, summed up."""
         graph, contexts = self.graph, self.graph.contexts
         sides = graph.terminal_features
         a, b = sides[contexts.side_a], sides[contexts.side_b]
@@ -130,8 +132,7 @@ class PairTable:
         times = np.asarray(met.sum(axis=1)).reshape(-1, 1)
         mean = (met @ np.hstack([a + b, np.abs(a - b)])) / np.maximum(times, 1.0)
         total = met @ np.expm1(graph.pair_features.astype(np.float64))
-        encodings = PairStructure(graph).encode(self.pair)
-        parts = [self._endpoints, encodings, np.log1p(times), np.log1p(total), mean]
+        parts = [PairStructure(graph).encode(self.pair), np.log1p(times), np.log1p(total), mean]
         return np.hstack([np.asarray(part, np.float32) for part in parts])
 
 

@@ -1,0 +1,133 @@
+"""The split of public graph files: written in their layout, read by their reader, trained design-disjoint.
+
+The public files themselves are not here. Pin-level extractions of SRAM macros are written as such files, so
+nets couple with nets and pins, and pins with pins; then all that is left of a design is numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from split_suite.methods import GCN_PLUS
+from torch_geometric.data import HeteroData
+
+from circuitgcl.data import Design, DesignFiles, load_design
+from circuitgcl.data.dataset import TARGET_RELATIONS
+from circuitgcl.data.pair_tables import FARAD_PER_FEMTO
+from circuitgcl.data.raw_graphs import COLUMNS, load_raw_graph
+from circuitgcl.evaluation.evaluating import NET_FACTORS, PAIR_FACTORS
+from circuitgcl.evaluation.protocol import MIN_CAP_FARAD
+from circuitgcl.evaluation.scores import regression_scores
+from circuitgcl.finetuning.pair_training import PairLabels, fit_pair_model
+from circuitgcl.finetuning.raw_pairs import RawScale, raw_labels
+
+TRAIN, TEST = ("scn4m_2x16", "scn4m_4x16"), ("scn4m_8x64_w4", "scn4m_16x64")
+RAW_METHODS = ("relation-mean", "gcn-plus")
+
+
+def pin_level_design(folder: Path, name: str) -> Design:
+    """A macro with its pin-level extraction."""
+    files = DesignFiles(
+        name=name, schematic=folder / f"{name}.sp.gz", extracted=folder / f"{name}.pin.pex.sp.gz"
+    )
+    return load_design(files)
+
+
+def raw_layout(design: Design) -> HeteroData:
+    """A design in the layout of the public files, rails and their couplings left out."""
+    graph, circuit = design.graph, design.graph.circuit
+    labels = design.labels
+    assert labels is not None
+    pins = labels.pins
+    assert pins is not None
+    data = HeteroData()
+    for kind, rows in (
+        ("net", graph.net_features),
+        ("device", graph.device_features),
+        ("pin", graph.pin_features.argmax(axis=1)[:, None]),
+    ):
+        data[kind].x = torch.from_numpy(rows[:, : COLUMNS[kind]].astype(np.float32))
+    data["net"].y = torch.from_numpy(np.nan_to_num(labels.load_farad)).float()[:, None]
+    data["pin"].y = torch.from_numpy(np.nan_to_num(pins.pin_load_farad)).float()[:, None]
+    pin = np.arange(circuit.pin_count)
+    for relation, ends in (
+        (("device", "device-net", "net"), (circuit.pin_device, circuit.pin_net)),
+        (("device", "device-pin", "pin"), (circuit.pin_device, pin)),
+        (("pin", "pin-net", "net"), (pin, circuit.pin_net)),
+    ):
+        data[relation].edge_index = torch.from_numpy(np.stack(ends).astype(np.int64))
+    couplings = (
+        (pins.metal_pair, pins.metal_farad),
+        (pins.pin_net_pair, pins.pin_net_farad),
+        (pins.pin_pair, pins.pin_pair_farad),
+    )
+    for (source, name, target), (pair, farad) in zip(TARGET_RELATIONS, couplings, strict=True):
+        data[source, f"cc_{name}", target].edge_index = torch.from_numpy(pair.T.astype(np.int64))
+        data[source, f"cc_{name}", target].y = torch.from_numpy(farad).float()[:, None]
+    return data
+
+
+def read_back(folder: Path, design: Design) -> HeteroData:
+    """A design after a round through a public graph file."""
+    path = folder / f"{design.files.name}.pt"
+    torch.save(raw_layout(design), path)
+    return load_raw_graph(path, rails=np.flatnonzero(design.graph.rails).tolist())
+
+
+def raw_rows(data: Path, seed: int, scratch: Path) -> Iterator[dict[str, Any]]:
+    """Rows of the benchmark: relation means, and a graph network, on designs that did not train."""
+    items = {name: read_back(scratch, pin_level_design(data, name)) for name in (*TRAIN, *TEST)}
+    scale = RawScale([items[name] for name in TRAIN])
+    labels = {name: raw_labels(item, scale, floor_farad=MIN_CAP_FARAD) for name, item in items.items()}
+    train = [labels[name] for name in TRAIN]
+    method = replace(GCN_PLUS, relative=True)
+    config = method.config(len(train), seed)
+    model = fit_pair_model(train, config, folder=scratch / f"raw-{seed}", widths=COLUMNS, accelerator="cpu")
+    mean = _relation_means(train)
+    for name in TEST:
+        design = labels[name]
+        with torch.inference_mode():
+            sides = model.sides(design.graph)
+            estimate = model.pairs(sides, design.ends, design.relative).decades
+            load = model.load(sides[: design.graph.nets])
+        overall = torch.cat([d.load_decades[d.loaded > 0] for d in train]).mean()
+        yield _row(name, "relation-mean", seed, design, design.relative @ mean, overall.expand(len(load)))
+        yield _row(name, "gcn-plus", seed, design, estimate, load)
+
+
+def _relation_means(train: Sequence[PairLabels]) -> torch.Tensor:
+    decades = torch.cat([d.decades for d in train])
+    relation = torch.cat([d.relative * d.coupled[:, None] for d in train])
+    return (relation * decades[:, None]).sum(dim=0) / relation.sum(dim=0).clamp(min=1)
+
+
+def _row(
+    name: str, method: str, seed: int, design: PairLabels, estimate: torch.Tensor, load: torch.Tensor
+) -> dict[str, Any]:
+    truth = _farad(design.decades)
+    above = design.coupled.numpy() > 0
+    loaded = design.loaded.numpy() > 0
+    relation = design.relative.argmax(dim=1).numpy()
+    return {
+        "split": "raw",
+        "design": name,
+        "method": method,
+        "seed": seed,
+        "training_designs": len(TRAIN),
+        "coupling": regression_scores(truth[above], _farad(estimate)[above], PAIR_FACTORS),
+        "by_relation": {
+            kind: regression_scores(truth[own], _farad(estimate)[own], PAIR_FACTORS)
+            for place, (_, kind, _) in enumerate(TARGET_RELATIONS)
+            if (own := above & (relation == place)).any()
+        },
+        "net_load": regression_scores(_farad(design.load_decades)[loaded], _farad(load)[loaded], NET_FACTORS),
+    }
+
+
+def _farad(decades: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return 10.0 ** decades.double().numpy() * FARAD_PER_FEMTO
