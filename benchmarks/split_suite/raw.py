@@ -24,7 +24,7 @@ from circuitgcl.evaluation.evaluating import NET_FACTORS, PAIR_FACTORS
 from circuitgcl.evaluation.protocol import MIN_CAP_FARAD
 from circuitgcl.evaluation.scores import regression_scores
 from circuitgcl.finetuning.pair_training import PairLabels, fit_pair_model
-from circuitgcl.finetuning.raw_pairs import RawScale, raw_labels
+from circuitgcl.finetuning.raw_pairs import raw_labels
 
 TRAIN, TEST = ("scn4m_2x16", "scn4m_4x16"), ("scn4m_8x64_w4", "scn4m_16x64")
 RAW_METHODS = ("relation-mean", "gcn-plus")
@@ -82,8 +82,7 @@ def read_back(folder: Path, design: Design) -> HeteroData:
 def raw_rows(data: Path, seed: int, scratch: Path) -> Iterator[dict[str, Any]]:
     """Rows of the benchmark: relation means, and a graph network, on designs that did not train."""
     items = {name: read_back(scratch, pin_level_design(data, name)) for name in (*TRAIN, *TEST)}
-    scale = RawScale([items[name] for name in TRAIN])
-    labels = {name: raw_labels(item, scale, floor_farad=MIN_CAP_FARAD) for name, item in items.items()}
+    labels = {name: raw_labels(item, floor_farad=MIN_CAP_FARAD) for name, item in items.items()}
     train = [labels[name] for name in TRAIN]
     method = replace(GCN_PLUS, relative=True)
     config = method.config(len(train), seed)

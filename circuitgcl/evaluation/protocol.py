@@ -176,7 +176,8 @@ def scored_rows(
     labels = table.design.labels
     assert labels is not None
     truth = table.truth_ff * FARAD_PER_FEMTO
-    labelled = table.label_row if judged is None else table.label_row[judged[table.label_row]]
+    counts = np.isfinite(truth) if judged is None else np.isfinite(truth) & judged
+    labelled = table.label_row[counts[table.label_row]]
     above = np.where(truth > MIN_CAP_FARAD, truth, 0.0)
     missed = above[table.candidates :]
     farad = np.maximum(estimate.coupling_farad[: table.candidates], MIN_CAP_FARAD)

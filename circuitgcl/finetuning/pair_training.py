@@ -120,12 +120,8 @@ class PairModule(lightning.LightningModule):
         self.model, self.config = model, config
         coupled = torch.cat([d.coupled for d in designs])
         loaded = torch.cat([d.loaded for d in designs])
-        self.coupling_loss = _WeightedRegression(
-            torch.cat([d.decades for d in designs]), coupled, config.loss
-        )
-        self.load_loss = _WeightedRegression(
-            torch.cat([d.load_decades for d in designs]), loaded, config.loss
-        )
+        self.coupling_loss = WeightedRegression(torch.cat([d.decades for d in designs]), coupled, config.loss)
+        self.load_loss = WeightedRegression(torch.cat([d.load_decades for d in designs]), loaded, config.loss)
         model.encoder.requires_grad_(not config.frozen)
 
     def configure_optimizers(self) -> Any:
@@ -156,7 +152,7 @@ class PairModule(lightning.LightningModule):
         return loss
 
 
-class _WeightedRegression(nn.Module):
+class WeightedRegression(nn.Module):
     """Loss of log10 estimates that count several times each."""
 
     def __init__(self, decades: Tensor, count: Tensor, kind: RegressionLoss) -> None:
@@ -220,6 +216,8 @@ def fit_pair_model(
                 f"{config.model.encoder}; set model.encoder to match"
             )
         model.encoder = copy.deepcopy(encoder.encoder)
+    else:
+        model.encoder.fit_inputs(design.graph.hetero for design in designs)
     _fit_scales(model, designs)
     rows: Any = list(designs)  # a list serves as a data set
     loader: DataLoader[PairLabels] = DataLoader(rows, shuffle=True, collate_fn=_single)

@@ -6,8 +6,6 @@ such files hold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
@@ -16,36 +14,15 @@ from circuitgcl.data.dataset import TARGET_RELATIONS
 from circuitgcl.data.pair_tables import FARAD_PER_FEMTO
 from circuitgcl.data.raw_graphs import COLUMNS
 from circuitgcl.finetuning.pair_training import PairLabels
+from circuitgcl.models.neighbourhoods import FORWARD_RELATIONS
 from circuitgcl.models.pair_model import PairGraph
-from circuitgcl.models.scaling import Standardiser
 
 
-class RawScale(nn.Module):
-    """Scales of the raw node features, fitted on training designs: counts beside lengths in metres."""
-
-    def __init__(self, items: Sequence[HeteroData]) -> None:
-        super().__init__()
-        self.scales = nn.ModuleDict({kind: Standardiser(width) for kind, width in COLUMNS.items()})
-        for kind, scale in self.scales.items():
-            assert isinstance(scale, Standardiser)
-            scale.fit(item[kind].x for item in items)
-
-    def forward(self, item: HeteroData) -> HeteroData:
-        """The same graph with scaled features, and without targets."""
-        scaled = HeteroData()
-        for kind, scale in self.scales.items():
-            scaled[kind].x = scale(item[kind].x)
-        for relation in (("pin", "of", "device"), ("pin", "on", "net")):
-            scaled[relation].edge_index = item[relation].edge_index
-        return scaled
-
-
-def raw_labels(item: HeteroData, scale: RawScale, *, floor_farad: float = 0.0) -> PairLabels:
+def raw_labels(item: HeteroData, *, floor_farad: float = 0.0) -> PairLabels:
     """Rows of one public graph: every extracted coupling, and every net whose capacitance is known.
 
     Args:
         item: what `load_raw_graph` gives.
-        scale: scales of the training designs.
         floor_farad: capacitances up to here are not learned from.
     """
     nets = int(item["net"].num_nodes)
@@ -59,8 +36,13 @@ def raw_labels(item: HeteroData, scale: RawScale, *, floor_farad: float = 0.0) -
     coupled = torch.cat(farad)
     decades, counts = _decades(coupled, floor_farad)
     load, loaded = _decades(item["net"].y, floor_farad)
+    graph = HeteroData()
+    for kind in COLUMNS:
+        graph[kind].x = item[kind].x
+    for forward in FORWARD_RELATIONS:
+        graph[forward].edge_index = item[forward].edge_index
     return PairLabels(
-        graph=PairGraph(hetero=scale(item), net_row=torch.arange(nets)),
+        graph=PairGraph(hetero=graph, net_row=torch.arange(nets)),
         ends=torch.cat(ends),
         relative=torch.cat(relative).float(),
         decades=decades,

@@ -1,0 +1,143 @@
+"""The splits of the benchmark keep tests out of trainings, and the page says what the rows say."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from circuitgcl.data import DesignFiles, load_design
+from circuitgcl.data.pair_tables import PairTable
+
+ROOT = Path(__file__).parents[3]
+BENCHMARKS, MANIFEST = ROOT / "benchmarks", ROOT / "netlists" / "openram" / "manifest.toml"
+if not BENCHMARKS.is_dir():
+    pytest.skip("benchmarks are not part of this copy", allow_module_level=True)
+sys.path.append(str(BENCHMARKS))
+
+definitions = importlib.import_module("split_suite.definitions")
+report = importlib.import_module("split_suite.report")
+
+SHARED_CELLS = ROOT.parent / "shared" / "data" / "sky130_fd_sc_hd"
+SPLITS = definitions.all_splits(MANIFEST, SHARED_CELLS, 0)
+
+
+def openram(name: str) -> PairTable:
+    folder = MANIFEST.parent
+    return PairTable(
+        load_design(
+            DesignFiles(name=name, schematic=folder / f"{name}.sp.gz", extracted=folder / f"{name}.pex.sp.gz")
+        )
+    )
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_no_family_stands_on_both_sides(name: str):
+    split = SPLITS[name]
+    assert split.train
+    assert all(split.tests.values())
+    tested = {d.family for files in split.tests.values() for d in files}
+    trained = {d.family for d in split.train}
+    if not split.lacks and not split.hides:
+        assert not tested & trained
+    # blocks of one macro train what its others are judged by: then no training design contains the part
+    assert split.hides or not {d.name for d in split.train if not split.lacks} & {
+        d.name for files in split.tests.values() for d in files
+    }
+
+
+def test_parts_are_told_without_their_macro():
+    assert definitions.part_name("scn4m_2x16_bank", "scn4m_2x16__bank") == "bank"
+    assert definitions.part_name("scn4m_2x16_pinv_4", "scn4m_2x16") == "pinv"
+    assert definitions.part_name("dff", "fpdk45_8x32") == "dff"
+    assert definitions.part_name("replica_cell_1rw", "fpdk45_8x32") == "replica_cell_1rw"
+
+
+def test_designs_with_the_part_are_found():
+    decoder, flops = openram("fpdk45_2x16__hierarchical_decoder"), openram("fpdk45_2x16__data_dff")
+    assert definitions.contains(decoder, ("hierarchical_decoder",))
+    assert not definitions.contains(decoder, ("dff",))
+    assert definitions.contains(flops, ("dff", "sense_amp"))
+
+
+def test_pairs_that_involve_a_cell():
+    table = openram("fpdk45_2x16__data_dff")
+    judged = definitions.involving(("dff",))(table, 0)
+    contexts, terminals = table.graph.contexts, table.graph.terminals
+    cells = [d.name for d in table.graph.circuit.definitions]
+    inside = np.array([name == "dff" for name in cells])[terminals.definition]
+    for row in np.random.default_rng(0).integers(0, table.candidates, 40):
+        own = contexts.occurrence_context[contexts.occurrence_pair == row]
+        assert judged[row] == (inside[contexts.side_a[own]] | inside[contexts.side_b[own]]).any()
+    assert judged.any()
+    assert not judged[table.candidates :].any()
+
+
+def test_hidden_couplings_are_unknown_in_training_and_judged_after():
+    table = openram("fpdk45_2x16__data_dff")
+    hidden = definitions.hidden(table, 3)
+    share = hidden[table.label_row].mean()
+    assert share == pytest.approx(definitions.HIDDEN_SHARE, abs=0.05)
+    training = definitions.hidden_couplings(table, 3)
+    assert np.array_equal(np.isnan(training.truth_ff), hidden)
+    assert np.array_equal(training.truth_ff[~hidden], table.truth_ff[~hidden])
+    assert not np.array_equal(hidden, definitions.hidden(table, 4))
+
+
+def test_cells_of_one_function_stay_together(tmp_path: Path):
+    for cell in ("lib__inv_1", "lib__inv_2", "lib__nand2_1", "lib__nor2_1", "lib__buf_4"):
+        (tmp_path / f"{cell}.spice").touch()
+    split = definitions.cell_split(tmp_path, 0)
+    families = {d.family for d in split.train} | {d.family for d in split.tests["unseen families"]}
+    assert families == {"lib__inv", "lib__nand2", "lib__nor2", "lib__buf"}
+    other = definitions.cell_split(tmp_path, 1)
+    assert split.train != other.train
+
+
+def row(method: str, seed: int, r2: float | None, design: str = "fpdk45_16x64") -> dict[str, Any]:
+    return {
+        "split": "size45",
+        "design": design,
+        "method": method,
+        "seed": seed,
+        "coupling": {"n": 1000, "r2": r2},
+        "by_decade": {"0.1 fF": {"n": 40, "mae_decades": r2}, "worst": r2},
+        "training_seconds": 10.0,
+    }
+
+
+def test_page_is_what_the_rows_say():
+    rows = [row("ours", 0, 0.96), row("ours", 1, 0.98), row("ours-mse", 0, 0.5), row("trees", 0, 0.90)]
+    page = report.benchmark_page(rows, SPLITS)
+    assert "| size45 | fpdk45_16x64 | `coupling.r2` | ≥ 0.95 | 0.970 ± 0.014 | yes | trees 0.900 |" in page
+    assert "| size45 | fpdk45_16x64 | ours | 2 | 0.970 ± 0.014 | 0.970 ± 0.014 |" in page  # by decade, worst
+    assert "## size45" in page
+    assert "## port350" not in page
+    assert report.summary([row("ours", 0, None)], "coupling.r2") == "–"
+    assert "| – |" in report.benchmark_page([row("ours", 0, None)], SPLITS)
+
+
+def test_a_figure_that_should_be_small():
+    figure = definitions.Figure("coupling.below_ceiling", 0.02, at_most=True)
+    assert figure.reached(0.01)
+    assert not figure.reached(0.03)
+    assert definitions.Figure("coupling.r2", 0.9).reached(0.9)
+
+
+def test_rows_are_stored_and_read_in_order(tmp_path: Path):
+    splits = importlib.import_module("splits")
+    rows = [row("trees-structure", 1, 0.5), row("trees-structure", 0, 0.4), row("relation-mean", 0, 0.1)]
+    splits.write_rows(tmp_path / "rows.json", rows, list(SPLITS))
+    found = splits.read_rows(tmp_path / "rows.json")
+    assert [(r["method"], r["seed"]) for r in found] == [
+        ("relation-mean", 0),
+        ("trees-structure", 0),
+        ("trees-structure", 1),
+    ]
+    assert json.loads((tmp_path / "rows.json").read_text())["schema"] == 1
+    assert splits.read_rows(tmp_path / "none.json") == []
