@@ -263,7 +263,7 @@ class Parser:
             self.assembly.name_top(words[0], words[1:], location)
 
     def _nothing(self, rest: str, location: SourceLocation) -> None:
-        """A card that closes what has been closed otherwise."""
+        """A card that closes what has been closed otherwise, or is read elsewhere."""
 
 
 _CONDITIONALS = frozenset({".if", ".elseif", ".else", ".endif"})
@@ -299,6 +299,7 @@ _DIRECTIVES: dict[str, Callable[[Parser, str, SourceLocation], None]] = {
     ".connect": Parser._connect,
     "*.connect": Parser._connect,
     "*.scale": Parser._cdl_scale,
+    "*.pininfo": Parser._nothing,  # `port_directions` reads it in every dialect
     ".protect": Parser._protect,
     ".prot": Parser._protect,
     ".unprotect": Parser._unprotect,

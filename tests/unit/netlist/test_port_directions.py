@@ -120,3 +120,11 @@ def test_time_grows_with_the_length_of_the_text():
         return time.process_time() - start
 
     assert seconds(80_000) < 16 * max(seconds(10_000), 0.005)
+
+
+def test_what_is_read_is_not_listed_as_skipped(flatten_deck: Callable[..., FlatCircuit]):
+    circuit = flatten_deck(
+        f"*.SCALE METER\n.subckt inv a y vdd vss\n*.PININFO a:I\n{CARDS}*.EQUATION\n.ends\n"
+    )
+    assert [card.kind for card in circuit.skipped_cards] == ["*.equation"]
+    assert directions(circuit) == {"a": "INPUT"}

@@ -78,7 +78,6 @@ RR0 vdd! gnd! 1
         ("*.busdelimiter", 4),
         ("*.pin", 7),
         (".param", 8),
-        ("*.pininfo", 11),
     ]
 
 
