@@ -161,7 +161,11 @@ class ScatteringModule(lightning.LightningModule):
 
     @torch.no_grad()
     def monitored(self) -> dict[str, float]:
-        """Monitors of the encoders as they are, on fixed nodes of the watched circuits."""
+        """Monitors of the encoders as they are, on fixed nodes of the watched circuits.
+
+        Raises:
+            DivergedError: the last step left weights behind whose objective is no number.
+        """
         was_training = self.training
         self.eval()
         parts: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -171,7 +175,9 @@ class ScatteringModule(lightning.LightningModule):
             sampled = self.sampled(circuit.nodes, torch.Generator().manual_seed(number))
             online, goal = self.online(circuit.nodes), _chosen(self.target(circuit.nodes), sampled)
             prediction, weights = self.aligned(online, circuit.nodes, sampled)
-            objectives.append(alignment_loss(prediction, goal, weights) + self.spread(online, sampled))
+            objective = alignment_loss(prediction, goal, weights) + self.spread(online, sampled)
+            self._check_finite(circuit, objective=objective)
+            objectives.append(objective)
             parts.append((_chosen(online, sampled), prediction, goal))
             nets.append(online["net"][sampled["net"][0]])
             for name, owner in circuit.owner.items():
@@ -203,6 +209,11 @@ class ScatteringModule(lightning.LightningModule):
         }
 
     def _check_finite(self, circuit: TrainingCircuit, **losses: Tensor) -> None:
+        """Stop at the first loss that is no number, and name the circuit.
+
+        Raises:
+            DivergedError: there is one.
+        """
         for name, loss in losses.items():
             if not bool(loss.isfinite()):
                 raise DivergedError(

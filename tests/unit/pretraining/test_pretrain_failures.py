@@ -123,6 +123,25 @@ class TestDivergence:
             pretrain(graphs, CONFIG, folder=tmp_path / "run", accelerator="cpu")
         assert not (tmp_path / "run/model.json").exists()
 
+    def test_weights_spoiled_by_the_last_step_are_not_kept(
+        self, tmp_path: Path, graphs: list[CircuitGraph], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No further step of the epoch would show it; the monitors do."""
+        step = ScatteringModule.training_step
+
+        def spoiling(self: ScatteringModule, circuit, index: int) -> None:
+            step(self, circuit, index)
+            if self.current_epoch == 1 and index == 1:
+                with torch.no_grad():
+                    next(self.online.parameters()).fill_(float("nan"))
+
+        monkeypatch.setattr(ScatteringModule, "training_step", spoiling)
+        with pytest.raises(
+            DataError, match=r"epoch 1 on design .*: its objective loss is nan; the best encoder"
+        ):
+            pretrain(graphs, CONFIG, folder=tmp_path / "run", accelerator="cpu")
+        assert load_encoder(tmp_path / "run").metrics["epoch"] == 0
+
 
 class TestKeptEncoder:
     def objectives(
