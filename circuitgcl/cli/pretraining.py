@@ -50,7 +50,8 @@ def pretrain(
 
     def skipped(path: Path, error: CircuitGCLError) -> None:
         left_out.append(path.name)
-        console.print(f"left out {path}: {error}", markup=False, highlight=False, soft_wrap=True)
+        place = "" if error.location else f"{path}: "
+        console.print(f"left out {place}{error}", markup=False, highlight=False, soft_wrap=True)
 
     with console.status("reading the netlists") as status:
 

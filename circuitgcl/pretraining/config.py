@@ -35,7 +35,7 @@ class PretrainConfig:
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     preset: ScatteringPreset = ScatteringPreset.DEFAULT
-    max_epochs: int = 30
+    max_epochs: int = 20
     patience: int | None = 10  # epochs without a better objective after which the run ends
     seed: int = 0
     learning_rate: float = 1e-3  # of the online encoder and its predictor

@@ -26,7 +26,8 @@ def netlists(tiny_netlist: Path, tmp_path: Path) -> Path:
     (folder / "deep/er").mkdir(parents=True)
     text = tiny_netlist.read_text()
     (folder / "one.sp").write_text(text)
-    (folder / "deep/er/two.sp.gz").write_bytes(gzip.compress(text.replace("latch", "flipflop").encode()))
+    other = text.replace("latch", "flipflop").replace("w=0.4u", "w=0.8u")
+    (folder / "deep/er/two.sp.gz").write_bytes(gzip.compress(other.encode()))
     (folder / "deep/broken.sp").write_text(".subckt broken a b\nm1 a b\n.ends\n")
     return folder
 
