@@ -24,7 +24,7 @@ from typing import Any
 
 from rich.console import Console
 from split_suite.definitions import Split, all_splits, contains, hidden_couplings
-from split_suite.methods import METHODS, Training
+from split_suite.methods import METHODS, Ours, Training
 from split_suite.raw import RAW_METHODS, TEST, raw_rows
 from split_suite.report import benchmark_page, print_rows
 
@@ -106,11 +106,18 @@ def judged_rows(
     train = [table for table in tables.of(split.train) if not contains(table, split.lacks)]
     if split.hides:
         train = [hidden_couplings(table, seed) for table in train]
-    known = context_keys(table.design for table in train)
+    known = context_keys(table.design for table in (*train, *tables.of(split.calibrates)))
     start = time.perf_counter()
-    folder = folder / f"{split.name}-{seed}"
+    folder = folder / f"{split.shares or split.name}-{seed}"
     folder.mkdir(exist_ok=True)
-    training = Training(tables=train, seed=seed, folder=folder, folds=folds)
+    training = Training(
+        tables=train,
+        seed=seed,
+        folder=folder,
+        folds=folds,
+        calibrating=tables.of(split.calibrates),
+        labels=split.labels,
+    )
     estimator = METHODS[method](training)
     seconds = time.perf_counter() - start
     scale = TargetScale.named("wide")
@@ -146,6 +153,8 @@ def run(asked: argparse.Namespace, console: Console) -> None:
                 if not _chosen(split.name, asked.only):
                     continue
                 for method in methods:
+                    if split.labels and not isinstance(METHODS[method], Ours):
+                        continue  # the baselines cannot be calibrated
                     keys = [(split.name, design, method, seed) for design in split.tests]
                     if all(key in rows for key in keys) and not asked.again:
                         continue

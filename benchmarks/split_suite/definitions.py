@@ -53,6 +53,11 @@ class Split:
     judged: Judge | None = None  # pairs of a test design that count; all when absent
     lacks: tuple[str, ...] = ()  # definitions no training design may contain
     hides: bool = False  # the training designs are the test designs, with some couplings hidden
+    shares: str = ""  # name of splits with the same training designs: what was trained for one serves all
+    calibrates: tuple[
+        DesignFiles, ...
+    ] = ()  # designs with `labels` labelled couplings and loads to calibrate on
+    labels: int = 0
     figures: tuple[Figure, ...] = ()
     about: str = ""
 
@@ -123,6 +128,7 @@ def size_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
     yield Split(
         name="port350",
         train=single,
+        shares="single350",
         tests=named(designs, "scn4m_2x16_1rw1r"),
         figures=(Figure("coupling.r2", 0.70), Figure("net_load.within_x1_5", 0.80)),
         about="a two-port array after single-port ones: most cells new",
@@ -138,12 +144,18 @@ def size_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
             figures=(Figure("coupling.r2", 0.90),),
             about="one small macro and its blocks alone, every larger macro of its technology",
         )
-    yield Split(
-        name="tech-0",
-        train=single,
-        tests=named(designs, "fpdk45_8x32"),
-        about="another technology, no label of it",
-    )
+    for labels in (0, 10, 100, 1000):
+        known = f"{labels} labelled couplings and loads of fpdk45_2x16" if labels else "no label of it"
+        yield Split(
+            name=f"tech-{labels}",
+            train=single,
+            shares="single350",
+            tests=named(designs, "fpdk45_8x32"),
+            calibrates=named(designs, "fpdk45_2x16")["fpdk45_2x16"] if labels else (),
+            labels=labels,
+            figures=(Figure("coupling.within_x2", 0.70),) if labels == 100 else (),
+            about=f"another technology, {known}",
+        )
 
 
 def part_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
@@ -209,11 +221,12 @@ def hidden(table: PairTable, seed: int) -> BoolArray:
 
 
 def hidden_couplings(table: PairTable, seed: int) -> PairTable:
-    """The same design without the hidden couplings: these are unknown, not absent."""
+    """The same design as if the hidden couplings had not been extracted."""
     labels = table.design.labels
     assert labels is not None
-    farad = np.where(hidden(table, seed)[table.label_row], np.nan, labels.coupling_farad)
-    return PairTable(replace(table.design, labels=replace(labels, coupling_farad=farad)))
+    kept = ~hidden(table, seed)[table.label_row]
+    visible = replace(labels, pair=labels.pair[kept], coupling_farad=labels.coupling_farad[kept])
+    return PairTable(replace(table.design, labels=visible))
 
 
 def edge_split(designs: Sequence[DesignFiles]) -> Iterator[Split]:

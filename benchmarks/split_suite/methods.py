@@ -13,9 +13,10 @@ from circuitgcl.estimation import Predictor
 from circuitgcl.evaluation.baselines import BoostedTrees, RelationMean, TreesConfig
 from circuitgcl.evaluation.protocol import DesignEstimate, model_estimate, pair_model_estimate
 from circuitgcl.finetuning import FinetuneConfig, finetune
+from circuitgcl.finetuning.calibration import CalibrateConfig, calibrate
 from circuitgcl.finetuning.pair_training import PairTrainingConfig, fit_pair_model, pair_labels
 from circuitgcl.finetuning.tasks import RegressionLoss
-from circuitgcl.models.checkpoint import EncoderCheckpoint, load_encoder
+from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint, load_encoder, load_model
 from circuitgcl.models.convolutions import LayerKind
 from circuitgcl.models.encoder import EncoderConfig
 from circuitgcl.models.pair_model import PairModelConfig
@@ -33,8 +34,10 @@ class Training:
 
     tables: Sequence[PairTable]
     seed: int
-    folder: Path  # of this split and seed
+    folder: Path  # of these training designs and this seed
     folds: int  # of families, for calibrated intervals
+    calibrating: Sequence[PairTable] = ()  # designs with a few labels
+    labels: int = 0  # how many couplings, and loads
 
     @cached_property
     def primary(self) -> list[PairTable]:
@@ -70,32 +73,41 @@ def trees(view: PairView) -> Callable[[Training], Estimator]:
     return fit
 
 
-def ours(loss: RegressionLoss, name: str) -> Callable[[Training], Estimator]:
-    """The capacitance model, pretrained and finetuned on the training designs."""
+@dataclass(frozen=True, kw_only=True)
+class Ours:
+    """The capacitance model, pretrained and finetuned on the training designs, calibrated where asked."""
 
-    def fit(training: Training) -> Estimator:
-        config = FinetuneConfig(
+    loss: RegressionLoss = RegressionLoss.GAI
+
+    def config(self, training: Training) -> FinetuneConfig:
+        """Settings of the finetuning."""
+        return FinetuneConfig(
             seed=training.seed,
-            loss=loss,
+            loss=self.loss,
             max_epochs=_epochs("finetuning", FINETUNING_STEPS, len(training.tables)),
             calibration_folds=training.folds,
         )
-        checkpoint = finetune(
-            [table.design for table in training.tables],
-            config,
-            folder=training.folder / name,
-            encoder=training.encoder(
-                PretrainConfig(
-                    encoder=config.model.encoder,
-                    max_epochs=_epochs("pretraining", PRETRAINING_STEPS, len(training.primary)),
-                )
-            ),
-            accelerator="cpu",
+
+    def __call__(self, training: Training) -> Estimator:
+        """Train it, or take what was trained for another split on the same designs."""
+        folder = training.folder / f"ours-{self.loss}"
+        checkpoint = (
+            load_model(folder) if (folder / "metrics.json").is_file() else self.trained(training, folder)
         )
+        if training.calibrating:
+            config = CalibrateConfig(labels=training.labels, seed=training.seed)
+            designs = [table.design for table in training.calibrating]
+            checkpoint = calibrate(checkpoint, designs, config, folder=folder / f"labels-{training.labels}")
         predictor = Predictor(checkpoint, "cpu")
         return lambda table: model_estimate(predictor, table)
 
-    return fit
+    def trained(self, training: Training, folder: Path) -> ModelCheckpoint:
+        """A model trained from scratch."""
+        config = self.config(training)
+        epochs = _epochs("pretraining", PRETRAINING_STEPS, len(training.primary))
+        encoder = training.encoder(PretrainConfig(encoder=config.model.encoder, max_epochs=epochs))
+        designs = [table.design for table in training.tables]
+        return finetune(designs, config, folder=folder, encoder=encoder, accelerator="cpu")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +153,7 @@ METHODS: Mapping[str, Callable[[Training], Estimator]] = {
         encoder=_PUBLISHED.encoder, loss=RegressionLoss.GAI, pretraining=_PUBLISHED, steps=60
     ),
     "pair-head": PairMethod(encoder=EncoderConfig(standardised=True), relative=True),
-    "ours": ours(RegressionLoss.GAI, "ours"),
-    "ours-mse": ours(RegressionLoss.MSE, "ours-mse"),
-    "ours-bmc": ours(RegressionLoss.BMC, "ours-bmc"),
+    "ours": Ours(),
+    "ours-mse": Ours(loss=RegressionLoss.MSE),
+    "ours-bmc": Ours(loss=RegressionLoss.BMC),
 }

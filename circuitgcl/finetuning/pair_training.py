@@ -21,14 +21,12 @@ from torch.utils.data import DataLoader
 
 from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, PairTable
 from circuitgcl.errors import DataError
-from circuitgcl.finetuning.tasks import INITIAL_NOISE_DECADES, RegressionLoss
+from circuitgcl.finetuning.tasks import HUBER_DECADES, CapacitanceRegression, RegressionLoss
 from circuitgcl.graph import CircuitGraph
 from circuitgcl.graph.hashing import combined, hashed, row_hashes, unordered
 from circuitgcl.graph.quotient import quotient_graph, structural_colours
-from circuitgcl.losses import BalancedMSE, BalancedMSEKind, fit_label_mixture
-from circuitgcl.losses.weighting import weighted_mean
+from circuitgcl.losses import huber_loss, mse_loss
 from circuitgcl.models.checkpoint import EncoderCheckpoint
-from circuitgcl.models.label_shift import COMPONENTS
 from circuitgcl.models.neighbourhoods import INPUT_WIDTHS
 from circuitgcl.models.pair_model import PairGraph, PairModel, PairModelConfig
 from circuitgcl.models.scaling import FLOOR_FF
@@ -153,18 +151,18 @@ class PairModule(lightning.LightningModule):
 
 
 class WeightedRegression(nn.Module):
-    """Loss of log10 estimates that count several times each."""
+    """Loss of log10 estimates that count several times each.
+
+    Args:
+        decades: [I] training labels.
+        count: [I] how often each occurs.
+        kind: the loss.
+    """
 
     def __init__(self, decades: Tensor, count: Tensor, kind: RegressionLoss) -> None:
         super().__init__()
-        self.kind = kind
-        self.balanced: BalancedMSE | None = None
-        if kind in (RegressionLoss.GAI, RegressionLoss.BMC):
-            labels = decades[count > 0].double().numpy().repeat(count[count > 0].long().numpy())
-            mixture = fit_label_mixture(labels, COMPONENTS) if kind is RegressionLoss.GAI else None
-            self.balanced = BalancedMSE(
-                BalancedMSEKind(kind.value), initial_noise_scale=INITIAL_NOISE_DECADES, prior=mixture
-            )
+        labels = decades.double().numpy().repeat(count.long().numpy())
+        self.regression = CapacitanceRegression(10.0**labels, kind, censored_weight=0.0)
 
     def forward(self, estimate: Tensor, truth: Tensor, count: Tensor) -> Tensor:
         """Mean loss over the rows that count."""
@@ -172,14 +170,13 @@ class WeightedRegression(nn.Module):
         if not present.any():
             return estimate.sum() * 0.0
         estimate, truth, count = estimate[present], truth[present], count[present]
-        if self.balanced is not None:
-            loss: Tensor = self.balanced(estimate, truth, count)
+        balanced, density = self.regression.balanced, self.regression.density
+        if balanced is not None:
+            loss: Tensor = balanced(estimate, truth, count)
             return loss
-        if self.kind is RegressionLoss.HUBER:
-            rows = nn.functional.huber_loss(estimate, truth, delta=0.3, reduction="none")
-        else:
-            rows = (estimate - truth).square()
-        return weighted_mean(rows, count)
+        if self.regression.kind is RegressionLoss.HUBER:
+            return huber_loss(estimate, truth, HUBER_DECADES, count)
+        return mse_loss(estimate, truth, count if density is None else count * density(truth))
 
 
 def fit_pair_model(

@@ -50,6 +50,14 @@ def test_what_cannot_be_told_apart_is_fewer_rows_for_who_sees_less(array: Array)
     assert len(pair_labels(table, BLIND).ends) < len(pair_labels(table, SMALL).ends)
 
 
+def test_every_loss_is_one_of_its_own():
+    torch.manual_seed(0)
+    truth = torch.randn(60)
+    estimate, count = truth + torch.randn(60), torch.ones(60)
+    found = {WeightedRegression(truth, count, kind)(estimate, truth, count).item() for kind in RegressionLoss}
+    assert len(found) == len(RegressionLoss)
+
+
 def test_unknown_couplings_are_neither_there_nor_absent(array: Array):
     design = array(2, 2)
     assert design.labels is not None
