@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from split_suite.definitions import Split, all_splits, contains, hidden_couplings
+from split_suite.definitions import Split, all_splits, contains, training_table
 from split_suite.methods import METHODS, Ours, Training
 from split_suite.raw import RAW_METHODS, TEST, raw_rows
 from split_suite.report import benchmark_page, print_rows
@@ -104,8 +104,7 @@ def judged_rows(
 ) -> Iterator[Row]:
     """Train one method on one split and score it on every test."""
     train = [table for table in tables.of(split.train) if not contains(table, split.lacks)]
-    if split.hides:
-        train = [hidden_couplings(table, seed) for table in train]
+    train = [training_table(table, split, seed) for table in train]
     known = context_keys(table.design for table in (*train, *tables.of(split.calibrates)))
     start = time.perf_counter()
     folder = folder / f"{split.shares or split.name}-{seed}"

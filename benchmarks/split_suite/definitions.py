@@ -1,7 +1,9 @@
 """The splits of the benchmark: which designs train, which are judged, and which of their pairs.
 
-Designs of one family never stand on both sides. Where the split is about parts (`block-*`, `newcell-*`), no
-training design contains the part: its definition is looked for by name, without the macro's prefix.
+Designs of one family never stand on both sides, but where a kind of block is left out: then no training
+design contains one. Where a kind of cell is left out, training designs lose every pair that meets in such a
+cell and the load of every net that joins one. Parts are told by the names of definitions, without the
+macro's prefix.
 """
 
 from __future__ import annotations
@@ -52,11 +54,11 @@ class Split:
     tests: Mapping[str, tuple[DesignFiles, ...]]  # rows of the table: designs scored as one
     judged: Judge | None = None  # pairs of a test design that count; all when absent
     lacks: tuple[str, ...] = ()  # definitions no training design may contain
-    hides: bool = False  # the training designs are the test designs, with some couplings hidden
-    shares: str = ""  # name of splits with the same training designs: what was trained for one serves all
-    calibrates: tuple[
-        DesignFiles, ...
-    ] = ()  # designs with `labels` labelled couplings and loads to calibrate on
+    hidden: Judge | None = None  # pairs of the training designs that are taken from them
+    hidden_part: tuple[str, ...] = ()  # definitions whose pairs and loads are taken from them
+    is_inside: bool = False  # the training designs are the test designs
+    shares: str = ""  # of splits with the same training designs: what was trained for one serves all
+    calibrates: tuple[DesignFiles, ...] = ()  # their `labels` couplings and loads calibrate
     labels: int = 0
     figures: tuple[Figure, ...] = ()
     about: str = ""
@@ -87,18 +89,21 @@ def part_name(definition: str, design: str) -> str:
 
 def contains(table: PairTable, parts: Sequence[str]) -> bool:
     """Whether a design has a definition of one of the parts."""
+    return bool(_inside(table, parts).any())
+
+
+def _inside(table: PairTable, parts: Sequence[str]) -> BoolArray:
+    """Which definitions of a design are one of the parts."""
     name = table.design.files.name
-    return any(part_name(d.name, name) in parts for d in table.graph.circuit.definitions)
+    return np.array([part_name(d.name, name) in parts for d in table.graph.circuit.definitions])
 
 
 def involving(parts: Sequence[str]) -> Judge:
     """Pairs that meet, somewhere, in an instance of one of the parts or beside it."""
 
     def judge(table: PairTable, _seed: int) -> BoolArray:
-        name, definitions = table.design.files.name, table.graph.circuit.definitions
-        inside = np.array([part_name(d.name, name) in parts for d in definitions])
         contexts, terminals = table.graph.contexts, table.graph.terminals
-        own = inside[terminals.definition]
+        own = _inside(table, parts)[terminals.definition]
         context = own[contexts.side_a] | own[contexts.side_b]
         found = np.zeros(len(table.pair), bool)
         found[contexts.occurrence_pair[context[contexts.occurrence_context]]] = True
@@ -142,7 +147,7 @@ def size_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
             train=named(designs, f"{technology}_2x16")[f"{technology}_2x16"],
             tests=named(designs, *(f"{technology}_{size}" for size in larger)),
             figures=(Figure("coupling.r2", 0.90),),
-            about="one small macro and its blocks alone, every larger macro of its technology",
+            about="one small macro alone trains for every larger one of its technology",
         )
     for labels in (0, 10, 100, 1000):
         known = f"{labels} labelled couplings and loads of fpdk45_2x16" if labels else "no label of it"
@@ -181,9 +186,10 @@ def part_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
             train=kept,
             tests=named(designs, *(f"{t}_16x64" for t in technologies)),
             judged=involving(parts),
-            lacks=parts,
+            hidden=involving(parts),
+            hidden_part=parts,
             figures=asked,
-            about=f"no training design contains {' or '.join(parts)}; judged are pairs that meet there",
+            about=f"nothing that meets in a {' or '.join(parts)} trains; judged are the pairs that do",
         )
 
 
@@ -220,13 +226,49 @@ def hidden(table: PairTable, seed: int) -> BoolArray:
     return labelled & (table.truth_ff > 0)
 
 
-def hidden_couplings(table: PairTable, seed: int) -> PairTable:
-    """The same design as if the hidden couplings had not been extracted."""
-    labels = table.design.labels
+def without_pairs(table: PairTable, gone: BoolArray) -> PairTable:
+    """A design without some of its [X] pairs: nothing tells whether they couple, not even as candidates."""
+    graph, labels = table.graph, table.design.labels
     assert labels is not None
-    kept = ~hidden(table, seed)[table.label_row]
-    visible = replace(labels, pair=labels.pair[kept], coupling_farad=labels.coupling_farad[kept])
-    return PairTable(replace(table.design, labels=visible))
+    contexts = graph.contexts
+    kept = ~gone[: table.candidates]
+    number = np.cumsum(kept) - 1
+    occurs = kept[contexts.occurrence_pair]
+    rows, row = np.unique(contexts.occurrence_context[occurs], return_inverse=True)
+    by_context = ("kind", "side_a", "side_b", "relation", "coordinate", "key_exact", "key_structural")
+    fewer = replace(
+        contexts,
+        **{name: getattr(contexts, name)[rows] for name in by_context},
+        pair=contexts.pair[kept],
+        occurrence_pair=number[contexts.occurrence_pair[occurs]],
+        occurrence_context=row.ravel(),
+    )
+    listed = ~gone[table.label_row]
+    return PairTable(
+        replace(
+            table.design,
+            graph=replace(graph, contexts=fewer, pair_features=graph.pair_features[rows]),
+            labels=replace(labels, pair=labels.pair[listed], coupling_farad=labels.coupling_farad[listed]),
+        )
+    )
+
+
+def without_loads(table: PairTable, parts: Sequence[str]) -> PairTable:
+    """A design without the load of the nets that join one of the parts."""
+    labels, circuit = table.design.labels, table.graph.circuit
+    assert labels is not None
+    inside = _inside(table, parts)[circuit.instance_definition]
+    joins = np.repeat(inside, np.diff(circuit.terminal_offset))
+    load = labels.load_farad.copy()
+    load[circuit.terminal_net[joins]] = np.nan
+    return PairTable(replace(table.design, labels=replace(labels, load_farad=load)))
+
+
+def training_table(table: PairTable, split: Split, seed: int) -> PairTable:
+    """What a split leaves of one of its training designs."""
+    if split.hidden is not None:
+        table = without_pairs(table, split.hidden(table, seed))
+    return without_loads(table, split.hidden_part) if split.hidden_part else table
 
 
 def edge_split(designs: Sequence[DesignFiles]) -> Iterator[Split]:
@@ -238,7 +280,8 @@ def edge_split(designs: Sequence[DesignFiles]) -> Iterator[Split]:
             train=tests[name],
             tests=tests,
             judged=hidden,
-            hides=True,
+            hidden=hidden,
+            is_inside=True,
             figures=(Figure("coupling.below_ceiling", 0.02, at_most=True),),
             about="couplings of one design drawn at random: interpolation inside a layout, no unseen design",
         )

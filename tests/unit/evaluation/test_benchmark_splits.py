@@ -43,11 +43,11 @@ def test_no_family_stands_on_both_sides(name: str):
     assert all(split.tests.values())
     tested = {d.family for files in split.tests.values() for d in files}
     trained = {d.family for d in split.train}
-    if not split.lacks and not split.hides:
+    if not split.lacks and not split.is_inside:
         assert not tested & trained
     assert not tested & {d.family for d in split.calibrates}
     # blocks of one macro train what its others are judged by: then no training design contains the part
-    assert split.hides or not {d.name for d in split.train if not split.lacks} & {
+    assert split.is_inside or not {d.name for d in split.train if not split.lacks} & {
         d.name for files in split.tests.values() for d in files
     }
 
@@ -79,17 +79,48 @@ def test_pairs_that_involve_a_cell():
     assert not judged[table.candidates :].any()
 
 
-def test_hidden_couplings_are_missing_in_training_and_judged_after():
+def test_hidden_couplings_are_gone_in_training_and_judged_after():
     table = openram("fpdk45_2x16__data_dff")
     hidden = definitions.hidden(table, 3)
-    share = hidden[table.label_row].mean()
-    assert share == pytest.approx(definitions.HIDDEN_SHARE, abs=0.05)
-    training = definitions.hidden_couplings(table, 3)
-    assert len(training.label_row) == len(table.label_row) - hidden.sum()
-    rows = np.arange(table.candidates)
-    assert not training.truth_ff[rows[hidden[rows]]].any()
-    assert np.array_equal(training.truth_ff[rows[~hidden[rows]]], table.truth_ff[rows[~hidden[rows]]])
+    assert hidden[table.label_row].mean() == pytest.approx(definitions.HIDDEN_SHARE, abs=0.05)
+    training = definitions.training_table(table, SPLITS["edges-fpdk45"], 3)
+    visible = {
+        tuple(pair): farad
+        for pair, farad in zip(table.pair[~hidden].tolist(), table.truth_ff[~hidden], strict=True)
+    }
+    assert {tuple(p): f for p, f in zip(training.pair.tolist(), training.truth_ff, strict=True)} == visible
     assert not np.array_equal(hidden, definitions.hidden(table, 4))
+
+
+def test_what_is_left_of_a_design_is_as_it_was():
+    """Pairs that stay keep their contexts and descriptors; contexts of none are gone."""
+    table = openram("fpdk45_2x16__data_dff")
+    gone = np.random.default_rng(0).random(len(table.pair)) < 0.5
+    left = definitions.without_pairs(table, gone)
+    kept = np.flatnonzero(~gone[: table.candidates])
+    assert np.array_equal(left.relative[: left.candidates], table.relative[kept])
+    assert np.array_equal(left.relation[: left.candidates], table.relation[kept])
+    assert set(left.graph.contexts.occurrence_context.tolist()) == set(range(len(left.graph.contexts.kind)))
+    whole = definitions.without_pairs(table, np.zeros(len(table.pair), bool))
+    assert np.array_equal(whole.graph.contexts.key_exact, table.graph.contexts.key_exact)
+
+
+def test_a_hidden_cell_leaves_no_trace():
+    split, table = SPLITS["newcell-flipflop"], openram("fpdk45_2x16__control_logic_rw")
+    left = definitions.training_table(table, split, 0)
+    assert 0 < len(left.pair) < len(table.pair)
+    assert not definitions.involving(("dff",))(left, 0).any()
+    before, after = table.design.labels, left.design.labels
+    assert before is not None
+    assert after is not None
+    circuit = table.graph.circuit
+    cells = [k for k, d in enumerate(circuit.definitions) if d.name == "dff"]
+    joined = np.zeros(circuit.net_count, bool)
+    for instance in np.flatnonzero(np.isin(circuit.instance_definition, cells)):
+        low, high = circuit.terminal_offset[instance : instance + 2]
+        joined[circuit.terminal_net[low:high]] = True
+    assert np.isnan(after.load_farad[joined]).all()
+    assert np.array_equal(after.load_farad[~joined], before.load_farad[~joined], equal_nan=True)
 
 
 def test_cells_of_one_function_stay_together(tmp_path: Path):
