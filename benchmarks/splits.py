@@ -4,169 +4,64 @@
     python benchmarks/splits.py table
 
 `run` adds rows (split, design, method, seed) to docs/results/splits.json as they are finished and passes over
-those that are there; `--again` computes the chosen ones anew. `table` prints the rows and writes
-docs/benchmark.md. Test designs are looked at once per row: nothing is selected on them.
+those that are there; `--again` computes the chosen ones anew. Both end with writing docs/benchmark.md; with
+`--results FILE.json` rows and page go elsewhere (FILE.md). Test designs are looked at once per row: nothing
+is selected on them.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from split_suite.definitions import Split, all_splits, contains, training_table
-from split_suite.methods import METHODS, Ours, Training
-from split_suite.raw import RAW_METHODS, TEST, raw_rows
+from split_suite.definitions import all_splits
+from split_suite.judging import Job, Tables, raw_job, split_jobs
+from split_suite.methods import METHODS
+from split_suite.raw import pin_level_files
 from split_suite.report import benchmark_page, print_rows
+from split_suite.rows import Rows
 
-from circuitgcl.data import DesignFiles, load_design
-from circuitgcl.data.pair_tables import PairTable
-from circuitgcl.errors import CircuitGCLError
-from circuitgcl.evaluation.protocol import ScoredRows, context_keys, scored_rows, scores
 from circuitgcl.files import write_atomically
-from circuitgcl.models.scaling import TargetScale
 
 ROOT = Path(__file__).resolve().parents[1]
 MANIFEST = ROOT / "netlists" / "openram" / "manifest.toml"
 CELLS = ROOT.parent / "shared" / "data" / "sky130_fd_sc_hd"
-DATA = ROOT.parent / "shared" / "data" / "openram"
+PINS = ROOT.parent / "shared" / "data" / "openram"
 RESULTS = ROOT / "docs" / "results" / "splits.json"
 PAGE = ROOT / "docs" / "benchmark.md"
-KEY = ("split", "design", "method", "seed")
-
-Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Tables:
-    """Pair tables of designs, each made once."""
-
-    made: dict[str, PairTable | None] = field(default_factory=dict)
-
-    def of(self, files: Sequence[DesignFiles]) -> list[PairTable]:
-        """Tables of the designs that have devices and labels."""
-        found = []
-        for item in files:
-            if item.name not in self.made:
-                self.made[item.name] = _table(item)
-            table = self.made[item.name]
-            if table is not None:
-                found.append(table)
-        return found
-
-
-def _table(files: DesignFiles) -> PairTable | None:
-    try:
-        return PairTable(load_design(files))
-    except CircuitGCLError as error:  # a filler cell has no signal net
-        logging.getLogger(__name__).info("left out: %s", error)
-        return None
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Rows of earlier runs."""
-    if not path.is_file():
-        return []
-    rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return rows
-
-
-def write_rows(path: Path, rows: Sequence[Row], splits: Sequence[str]) -> None:
-    """All rows, one a line, in the order of splits and methods."""
-    order = {name: place for place, name in enumerate((*splits, *METHODS))}
-    place = len(order)
-    ordered = sorted(
-        rows,
-        key=lambda row: (
-            order.get(row["split"], place),
-            row["split"],
-            row["design"],
-            order.get(row["method"], place),
-            row["method"],
-            row["seed"],
-        ),
-    )
-    lines = ",\n".join(json.dumps(row) for row in ordered)
-    write_atomically(path, f'{{"schema": 1, "rows": [\n{lines}\n]}}\n')
-
-
-def judged_rows(
-    split: Split, method: str, seed: int, tables: Tables, folder: Path, folds: int
-) -> Iterator[Row]:
-    """Train one method on one split and score it on every test."""
-    train = [table for table in tables.of(split.train) if not contains(table, split.lacks)]
-    train = [training_table(table, split, seed) for table in train]
-    known = context_keys(table.design for table in (*train, *tables.of(split.calibrates)))
-    start = time.perf_counter()
-    folder = folder / f"{split.shares or split.name}-{seed}"
-    folder.mkdir(exist_ok=True)
-    training = Training(
-        tables=train,
-        seed=seed,
-        folder=folder,
-        folds=folds,
-        calibrating=tables.of(split.calibrates),
-        labels=split.labels,
-    )
-    estimator = METHODS[method](training)
-    seconds = time.perf_counter() - start
-    scale = TargetScale.named("wide")
-    for name, files in split.tests.items():
-        parts = []
-        for table in tables.of(files):
-            judged = split.judged(table, seed) if split.judged else None
-            parts.append(scored_rows(table, estimator(table), known, scale, judged))
-        yield {
-            "split": split.name,
-            "design": name,
-            "method": method,
-            "seed": seed,
-            "training_designs": len(train),
-            "training_seconds": round(seconds, 1),
-            **scores(ScoredRows.joined(parts)),
-        }
-
-
-def _chosen(name: str, patterns: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns.split(","))
-
-
-def run(asked: argparse.Namespace, console: Console) -> None:
-    """Compute the rows that are missing."""
-    rows = {tuple(row[key] for key in KEY): row for row in read_rows(asked.results)}
-    methods = [method for method in METHODS if _chosen(method, asked.methods)]
+def jobs(asked: argparse.Namespace, scratch: Path) -> Iterator[Job]:
+    """All that is asked for, seed by seed."""
     tables = Tables()
+    for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
+        for split in all_splits(MANIFEST, asked.cells, seed).values():
+            if _matches(split.name, asked.only):
+                yield from split_jobs(split, seed, tables, scratch, asked.folds)
+        if _matches("raw", asked.only) and all(f.is_file() for f in pin_level_files(asked.pins)):
+            yield raw_job(asked.pins, seed, scratch)
+
+
+def run(asked: argparse.Namespace, rows: Rows, console: Console) -> None:
+    """Compute the rows that are missing."""
     with tempfile.TemporaryDirectory() as scratch:
-        for seed in range(asked.first_seed, asked.first_seed + asked.seeds):
-            splits = all_splits(MANIFEST, asked.cells, seed)
-            for split in splits.values():
-                if not _chosen(split.name, asked.only):
-                    continue
-                for method in methods:
-                    if split.labels and not isinstance(METHODS[method], Ours):
-                        continue  # the baselines cannot be calibrated
-                    keys = [(split.name, design, method, seed) for design in split.tests]
-                    if all(key in rows for key in keys) and not asked.again:
-                        continue
-                    for row in judged_rows(split, method, seed, tables, Path(scratch), asked.folds):
-                        rows[tuple(row[key] for key in KEY)] = row
-                        print_rows([row], console)
-                    write_rows(asked.results, list(rows.values()), list(splits))
-            missing = asked.again or any(("raw", d, m, seed) not in rows for d in TEST for m in RAW_METHODS)
-            if missing and _chosen("raw", asked.only) and (asked.data / f"{TEST[0]}.pin.pex.sp.gz").is_file():
-                for row in raw_rows(asked.data, seed, Path(scratch)):
-                    rows[tuple(row[key] for key in KEY)] = row
-                    print_rows([row], console)
-                write_rows(asked.results, list(rows.values()), list(splits))
+        for job in jobs(asked, Path(scratch)):
+            wanted = any(_matches(method, asked.methods) for _, _, method, _ in job.keys)
+            if not wanted or (not asked.again and all(key in rows.by_key for key in job.keys)):
+                continue
+            found = list(job.rows())
+            rows.add(found)
+            print_rows(found, console)
+
+
+def _matches(name: str, patterns: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns.split(","))
 
 
 def main() -> None:
@@ -182,23 +77,23 @@ def main() -> None:
     running.add_argument("--seeds", type=int, default=3)
     running.add_argument("--first-seed", type=int, default=0)
     running.add_argument("--folds", type=int, default=0, help="of families, for calibrated intervals")
-    running.add_argument("--cells", type=Path, default=CELLS, help="folder of the sky130 cells")
-    running.add_argument("--data", type=Path, default=DATA, help="folder with pin-level extractions")
+    running.add_argument("--cells", type=Path, default=CELLS, help="folder of the SKY130 cells")
+    running.add_argument("--pins", type=Path, default=PINS, help="folder of pin-level extractions")
     running.add_argument("--again", action="store_true", help="compute rows anew that are there")
     commands.add_parser("table")
     asked = parser.parse_args()
-    console = Console(width=200)
+    console = Console(width=220)
     logging.getLogger("lightning").setLevel(logging.ERROR)
+    splits = all_splits(MANIFEST, CELLS, 0)
+    rows = Rows(asked.results, (*splits, *METHODS))
     if asked.command == "run":
-        run(asked, console)
-    rows = read_rows(asked.results)
-    if asked.command == "table":
-        print_rows(rows, console)
-    if rows:
-        splits = all_splits(MANIFEST, CELLS, 0)
-        write_atomically(PAGE, benchmark_page(rows, splits))
+        run(asked, rows, console)
     else:
+        print_rows(rows.ordered(), console)
+    if not rows.by_key:
         sys.exit(f"{asked.results} has no row")
+    page = PAGE if asked.results == RESULTS else asked.results.with_suffix(".md")
+    write_atomically(page, benchmark_page(rows.ordered(), splits))
 
 
 if __name__ == "__main__":

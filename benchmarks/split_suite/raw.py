@@ -38,6 +38,11 @@ def pin_level_design(folder: Path, name: str) -> Design:
     return load_design(files)
 
 
+def pin_level_files(folder: Path) -> list[Path]:
+    """The extractions this split needs."""
+    return [folder / f"{name}.pin.pex.sp.gz" for name in (*TRAIN, *TEST)]
+
+
 def raw_layout(design: Design) -> HeteroData:
     """A design in the layout of the public files, rails and their couplings left out."""
     graph, circuit = design.graph, design.graph.circuit

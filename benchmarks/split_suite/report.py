@@ -84,7 +84,7 @@ def benchmark_page(rows: Sequence[Row], splits: Mapping[str, Split]) -> str:
     lines = [*_INTRODUCTION, "", "## Asked and reached", "", *_asked_lines(filled, splits)]
     lines += ["", "## Rare labels", "", *_DECADES, "", *_decade_lines(rows)]
     for name, own in filled.items():
-        about = splits[name].about if name in splits else ""
+        about = splits[name].about if name in splits else _ABOUT.get(name, "")
         lines += ["", f"## {name}", "", *([f"{about}.", ""] if about else []), *_split_lines(own)]
     return "\n".join([*lines, ""])
 
@@ -101,6 +101,10 @@ _INTRODUCTION = (
     "in no context; what is known depends on the split, not on the method. The ceiling is the best R² of",
     "an estimate that is constant over equal contexts.",
 )
+_ABOUT = {
+    "raw": "the layout of the public graph files, design-disjoint: SRAM macros with pin-level extractions "
+    "written as such files; net–net, pin–net and pin–pin couplings together, no names"
+}
 _DECADES = (
     "Mean absolute error in decades by decade of the label, and the worst of those with at least 30 pairs:",
     "what the balanced losses (GAI in `ours`, BMC in `ours-bmc`) must lower against `ours-mse`.",

@@ -22,6 +22,7 @@ sys.path.append(str(BENCHMARKS))
 
 definitions = importlib.import_module("split_suite.definitions")
 report = importlib.import_module("split_suite.report")
+stored = importlib.import_module("split_suite.rows")
 
 SHARED_CELLS = ROOT.parent / "shared" / "data" / "sky130_fd_sc_hd"
 SPLITS = definitions.all_splits(MANIFEST, SHARED_CELLS, 0)
@@ -164,14 +165,15 @@ def test_a_figure_that_should_be_small():
 
 
 def test_rows_are_stored_and_read_in_order(tmp_path: Path):
-    splits = importlib.import_module("splits")
-    rows = [row("trees-structure", 1, 0.5), row("trees-structure", 0, 0.4), row("relation-mean", 0, 0.1)]
-    splits.write_rows(tmp_path / "rows.json", rows, list(SPLITS))
-    found = splits.read_rows(tmp_path / "rows.json")
-    assert [(r["method"], r["seed"]) for r in found] == [
-        ("relation-mean", 0),
-        ("trees-structure", 0),
-        ("trees-structure", 1),
-    ]
-    assert json.loads((tmp_path / "rows.json").read_text())["schema"] == 1
-    assert splits.read_rows(tmp_path / "none.json") == []
+    path, order = tmp_path / "rows.json", (*SPLITS, "relation-mean", "trees-structure")
+    rows = stored.Rows(path, order)
+    rows.add([row("trees-structure", 1, 0.5), row("trees-structure", 0, 0.4)])
+    rows.add([row("relation-mean", 0, 0.1), row("trees-structure", 0, 0.6)])
+    for found in (rows, stored.Rows(path, order)):
+        assert [(r["method"], r["seed"], r["coupling"]["r2"]) for r in found.ordered()] == [
+            ("relation-mean", 0, 0.1),
+            ("trees-structure", 0, 0.6),
+            ("trees-structure", 1, 0.5),
+        ]
+    assert json.loads(path.read_text())["schema"] == 1
+    assert path.read_text().count("\n") == 5  # one row a line
