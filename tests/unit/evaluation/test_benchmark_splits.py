@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from circuitgcl.data import DesignFiles, load_design
+from circuitgcl.data.dataset import TARGET_RELATIONS, Level, design_data
 from circuitgcl.data.pair_tables import PairTable
 
 ROOT = Path(__file__).parents[3]
@@ -21,6 +22,7 @@ if not BENCHMARKS.is_dir():
 sys.path.append(str(BENCHMARKS))
 
 definitions = importlib.import_module("split_suite.definitions")
+raw = importlib.import_module("split_suite.raw")
 report = importlib.import_module("split_suite.report")
 stored = importlib.import_module("split_suite.rows")
 
@@ -132,6 +134,21 @@ def test_cells_of_one_function_stay_together(tmp_path: Path):
     assert families == {"lib__inv", "lib__nand2", "lib__nor2", "lib__buf"}
     other = definitions.cell_split(tmp_path, 1)
     assert split.train != other.train
+
+
+def test_a_public_graph_file_holds_the_whole_design(tmp_path: Path):
+    design = raw.pin_level_design(MANIFEST.parent, "scn4m_2x16")
+    item, expected = raw.read_back(tmp_path, design), design_data(design, level=Level.PIN, names=False)
+    is_signal = design.graph.rails == 0
+    assert np.array_equal(item["rail"].net.numpy(), np.flatnonzero(~is_signal))
+    load = expected["net"].y.numpy()[is_signal]
+    assert np.allclose(item["net"].y.numpy()[is_signal], np.nan_to_num(load), rtol=1e-5, atol=0)
+    for relation in (("pin", "of", "device"), ("pin", "on", "net"), *TARGET_RELATIONS):
+        one, other = (part[relation].edge_index.numpy() for part in (item, expected))
+        assert np.array_equal(one[:, np.lexsort(one)], other[:, np.lexsort(other)])
+    farad = item["pin", "p2n", "net"].y.sum().item()
+    assert farad == pytest.approx(expected["pin", "p2n", "net"].y.sum().item(), rel=1e-5)
+    assert farad > 0
 
 
 def row(method: str, seed: int, r2: float | None, design: str = "fpdk45_16x64") -> dict[str, Any]:
