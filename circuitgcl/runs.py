@@ -100,19 +100,33 @@ class RunFolder:
             log_every_n_steps=1,
         )
 
+    def best_epoch(self, monitored: str) -> ModelCheckpoint:
+        """A callback that keeps the weights of the epoch with the least value of a metric, until `finish`."""
+        return ModelCheckpoint(self._state, filename="best", monitor=monitored, enable_version_counter=False)
+
     def fit(
-        self, trainer: lightning.Trainer, module: lightning.LightningModule, loader: DataLoader[Any]
+        self,
+        trainer: lightning.Trainer,
+        module: lightning.LightningModule,
+        loader: DataLoader[Any],
+        held_out: DataLoader[Any] | None = None,
     ) -> None:
-        """Train, resuming from the state of an unfinished run."""
+        """Train, resuming from the state of an unfinished run; `held_out` is judged after every epoch."""
         with warnings.catch_warnings():
             # graphs are in memory already: worker processes would only copy them
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
             warnings.filterwarnings("ignore", message=".*isinstance.*LeafSpec.*")
+            # most runs hold no design out to stop on
+            warnings.filterwarnings("ignore", message=".*defined a `validation_step` but have no.*")
             # a frozen encoder is meant to be in eval mode
             warnings.filterwarnings("ignore", message=".*in eval mode at the start of training.*")
             trainer.fit(
-                module, loader, ckpt_path=self._last if self._last.is_file() else None, weights_only=True
+                module,
+                loader,
+                held_out,
+                ckpt_path=self._last if self._last.is_file() else None,
+                weights_only=True,
             )
 
     def finish(self) -> None:

@@ -195,6 +195,9 @@ def finetune(
     encoder: Annotated[
         Path | None, typer.Option("--encoder", metavar="RUN", help="Pretrained encoder.")
     ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="NAME|DIR", help="Model to continue, as 'bundled'.")
+    ] = None,
     skip: Annotated[
         str | None, typer.Option("--skip", metavar="GLOBS", help="Designs to leave out, as 'a*,b'.")
     ] = None,
@@ -210,7 +213,7 @@ def finetune(
     from circuitgcl.data.designs import without
     from circuitgcl.finetuning import FinetuneConfig
     from circuitgcl.finetuning import finetune as run_finetune
-    from circuitgcl.models.checkpoint import load_encoder
+    from circuitgcl.models.checkpoint import load_encoder, load_model
 
     resolved = load_config(FinetuneConfig, config, settings or ())
     check_device(device)
@@ -222,6 +225,7 @@ def finetune(
         resolved,
         folder=output,
         encoder=pretrained,
+        start=None if start is None else load_model(start),
         name=name,
         version=version,
         accelerator=device,

@@ -18,6 +18,7 @@ from circuitgcl.data.labels import Labels
 from circuitgcl.graph.building import CircuitGraph
 from circuitgcl.graph.context_classes import circuit_classes
 from circuitgcl.graph.contexts import terminal_rows
+from circuitgcl.graph.features import technology_log
 
 FARAD_PER_FEMTO = 1e-15
 
@@ -62,6 +63,9 @@ class DesignTensors:
     net_row: Tensor  # [flat N] row of every flat net
     pair_row: Tensor  # [flat P] row of every candidate pair
     labels: LabelTensors | None
+    technology_log: float = (
+        0.0  # natural logarithm of what capacitances are relative to, see `technology_log`
+    )
 
     def to(self, device: torch.device | str) -> DesignTensors:
         """The same design on another device."""
@@ -109,6 +113,7 @@ def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignT
         net_row=torch.arange(circuit.net_count),
         pair_row=torch.arange(contexts.pair_count),
         labels=None if labels is None else _label_tensors(graph, labels),
+        technology_log=technology_log(graph.channel_length_m),
     )
 
 
@@ -151,6 +156,7 @@ def class_tensors(graph: CircuitGraph, rounds: int, labels: Labels | None = None
         net_row=_index(classes.quotient.net_class),
         pair_row=_index(classes.pair.row_class),
         labels=None if labels is None else _label_tensors(graph, labels),
+        technology_log=technology_log(graph.channel_length_m),
     )
 
 

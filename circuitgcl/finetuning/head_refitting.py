@@ -55,13 +55,14 @@ def refit_heads(
     """
     with _inputs(model.context_head[-1]) as context_inputs, _inputs(model.load_head[-1]) as load_inputs:
         evidence = model_evidence(model, designs)
+    reference = torch.cat([torch.full((len(d.context_side),), model.reference_log(d)) for d in designs])
     # loads leave the balanced scale after their terminals are summed, couplings before
     heads = (
         (
             "coupling",
             model.context_head[-1],
             context_inputs,
-            lambda x: model.natural_weight(x.clamp(*LOG_RANGE)),
+            lambda x: model.natural_weight(x.clamp(*LOG_RANGE), reference),
         ),
         ("load", model.load_head[-1], load_inputs, lambda x: x.clamp(*LOG_RANGE)),
     )

@@ -76,7 +76,10 @@ class HeldOutErrors:
         present = truth > 2 * FLOOR_FF  # intervals are for what designers look at
         residual = torch.log10(truth[present]) - estimate[present] / np.log(10.0)
         _, inverse, count = torch.unique(group[present], return_inverse=True, return_counts=True)
-        weight = 1.0 / count[inverse].double()
+        remembered = source[present] == int(Source.MEMORY)
+        # Of what is remembered every pair counts, and every design as much as another: so often is it met.
+        # Of what is new every situation counts once: in an array a new cell is no more of a surprise.
+        weight = torch.where(remembered, 1.0 / remembered.sum().clamp(min=1), 1.0 / count[inverse].double())
         rows.append(torch.stack([residual.double(), source[present].double(), weight]).numpy())
 
     def laws(self) -> tuple[ErrorLaw, ErrorLaw]:

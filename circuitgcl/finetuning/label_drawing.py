@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from circuitgcl.data import Design
-from circuitgcl.data.tensors import LabelTensors
+from circuitgcl.data import Design, Labels
+from circuitgcl.data.tensors import FARAD_PER_FEMTO, LabelTensors
 from circuitgcl.errors import DataError, SourceLocation
+from circuitgcl.models.scaling import FLOOR_FF, TargetScale
 
 
 def check_labels(design: Design, min_cap_farad: float) -> None:
@@ -25,16 +27,8 @@ def check_labels(design: Design, min_cap_farad: float) -> None:
         DataError: no extraction, couplings that are no finite numbers, no load known, or no coupling above
             the threshold.
     """
-    labels = design.labels
-    place = SourceLocation(str(design.files.extracted or design.files.schematic), 0)
-    if labels is None:
-        raise DataError(f"{design.files.name} has no extraction, hence no labels", location=place)
-    broken = int((~np.isfinite(labels.coupling_farad)).sum() + np.isinf(labels.load_farad).sum())
-    if broken:
-        raise DataError(
-            f"{broken} labels of {design.files.name} are no finite numbers; expected capacitances in farad",
-            location=place,
-        )
+    labels = _finite_labels(design)
+    place = _place(design)
     if not np.isfinite(labels.load_farad).any():
         raise DataError(
             f"no signal net of {design.files.name} has a label; is this the extraction of another cell?",
@@ -47,6 +41,54 @@ def check_labels(design: Design, min_cap_farad: float) -> None:
             f"{largest:.3g} F; expected labels in farad above the threshold (`min_cap_farad`)",
             location=place,
         )
+
+
+def check_training_labels(designs: Sequence[Design], scale: TargetScale) -> None:
+    """Refuse designs that together teach nothing.
+
+    Args:
+        designs: with labels.
+        scale: classes of the ground capacitance.
+
+    Raises:
+        DataError: labels that are no finite numbers, no coupling above the label floor in any design, or
+            loads of one class only.
+    """
+    found = [_finite_labels(design) for design in designs]
+    floor = FLOOR_FF * FARAD_PER_FEMTO
+    if not any((labels.coupling_farad > floor).any() for labels in found):
+        largest = max(labels.coupling_farad.max(initial=0.0) for labels in found)
+        raise DataError(
+            f"no coupling of {len(designs)} designs is above {floor:g} F, the largest is {largest:.3g} F; "
+            "expected labels in farad",
+            location=_place(designs[0]),
+        )
+    loads = np.concatenate([labels.load_farad[np.isfinite(labels.load_farad)] for labels in found])
+    classes = np.unique(scale.classes(loads))
+    if len(classes) < 2:
+        nets = f"all {len(loads)} labelled nets are of ground class {classes[0]}" if len(loads) else "no load"
+        raise DataError(
+            f"{nets}; classes are told apart from two on. Is the unit farad, and is target_scale "
+            f"{scale.name!r} that of the technology?",
+            location=_place(designs[0]),
+        )
+
+
+def _place(design: Design) -> SourceLocation:
+    return SourceLocation(str(design.files.extracted or design.files.schematic), 0)
+
+
+def _finite_labels(design: Design) -> Labels:
+    labels, place = design.labels, _place(design)
+    if labels is None:
+        raise DataError(f"{design.files.name} has no extraction, hence no labels", location=place)
+    broken = int((~np.isfinite(labels.coupling_farad)).sum() + np.isinf(labels.load_farad).sum())
+    if broken:
+        raise DataError(
+            f"{broken} labels of {design.files.name} are no finite numbers; expected capacitances in farad",
+            location=place,
+        )
+    return labels
 
 
 def drawn_labels(labels: LabelTensors, count: int, min_cap_ff: float, seed: int) -> LabelTensors:

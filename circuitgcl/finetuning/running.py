@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import lightning
 import numpy as np
+import torch
+from lightning.pytorch.callbacks import EarlyStopping
 from torch.utils.data import DataLoader
 
 from circuitgcl.data import Design
 from circuitgcl.data.tensors import DesignTensors, design_tensors
 from circuitgcl.errors import DataError
 from circuitgcl.finetuning.held_out import HeldOutErrors
+from circuitgcl.finetuning.label_drawing import check_training_labels
 from circuitgcl.finetuning.training import FinetuneConfig, FinetuneModule, fit_memories, fit_scales
 from circuitgcl.models.capacitance import CapacitanceModel
 from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint, save_model
+from circuitgcl.models.encoder import EncoderConfig
+from circuitgcl.models.scaling import TargetScale
 from circuitgcl.runs import RunFolder
 
 log = logging.getLogger(__name__)
+
+MEMORIES = ("coupling_memory", "existence_memory", "load_memory")
 
 
 def finetune(
@@ -30,6 +39,7 @@ def finetune(
     *,
     folder: str | Path,
     encoder: EncoderCheckpoint | None = None,
+    start: ModelCheckpoint | None = None,
     name: str = "custom",
     version: str = "1",
     accelerator: str = "auto",
@@ -45,24 +55,29 @@ def finetune(
         config: settings; the defaults when absent.
         folder: run folder.
         encoder: pretrained encoder; untrained weights when absent.
+        start: model whose encoder, heads and feature scales the training begins with, and whose memory is
+            kept beside the new one; its sizes hold, whatever the settings say.
         name: name of the model in its header.
         version: version in its header.
         accelerator: Lightning accelerator (`auto`, `cpu`, `cuda`).
         progress: show a progress bar.
 
     Raises:
-        DataError: no labelled design.
+        DataError: no labelled design, labels that nothing can be learned from, both an encoder and a model to
+            start from, or no family left to train on beside those held out.
     """
     labelled = [design for design in designs if design.labels is not None]
     if not labelled:
         raise DataError("no labelled design to finetune on; a design needs an extraction")
-    config = config or FinetuneConfig()
+    config = _resolved(config or FinetuneConfig(), encoder, start)
+    check_training_labels(labelled, TargetScale.named(config.model.target_scale))
     folder = Path(folder)
     run = RunFolder(folder, config)
     tensors = [design_tensors(design.graph, design.labels) for design in labelled]
     families = [design.files.family for design in labelled]
     whole = primary_designs(families, [len(t.net_features) for t in tensors])
     trainer = {"accelerator": accelerator, "progress": progress}
+    beginning = start if start is not None else encoder
     residuals, fold_runs = HeldOutErrors(), list[RunFolder]()
     for index, held_out in enumerate(family_folds(families, config.calibration_folds)):
         kept = [t for t, out in zip(tensors, held_out, strict=True) if not out]
@@ -70,11 +85,14 @@ def finetune(
         primary = [
             t for t, out, is_primary in zip(tensors, held_out, whole, strict=True) if not out and is_primary
         ]
-        model = _trained(kept, primary, config, encoder, fold_runs[-1], trainer)
+        model = _trained(kept, primary, [], config, beginning, fold_runs[-1], trainer)
         judged = [t for t, out, first in zip(tensors, held_out, whole, strict=True) if out and first]
         residuals.collect(model, judged)
     primary = [t for t, is_primary in zip(tensors, whole, strict=True) if is_primary]
-    model = _trained(tensors, primary, config, encoder, run, trainer)
+    judge = matching_families(families, config.stop_on)
+    training = [t for t, out in zip(tensors, judge, strict=True) if not out]
+    stopping = [t for t, out in zip(tensors, judge, strict=True) if out]
+    model = _trained(training, primary, stopping, config, beginning, run, trainer)
     coupling_error, load_error = residuals.laws()
     checkpoint = ModelCheckpoint(
         name=name,
@@ -103,6 +121,23 @@ def family_folds(families: Sequence[str], folds: int) -> list[np.ndarray[tuple[i
     return [np.array([family in member for family in families]) for member in members]
 
 
+def matching_families(families: Sequence[str], patterns: str) -> list[bool]:
+    """Which designs are of the families that comma-separated glob patterns name.
+
+    Raises:
+        DataError: a pattern names no family, or all of them.
+    """
+    wanted = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
+    for pattern in wanted:
+        if not any(fnmatch.fnmatchcase(family, pattern) for family in families):
+            known = ", ".join(sorted(set(families)))
+            raise DataError(f"no family matches {pattern!r} to stop on; known: {known}")
+    found = [any(fnmatch.fnmatchcase(family, pattern) for pattern in wanted) for family in families]
+    if all(found):
+        raise DataError(f"all families are held out to stop on ({patterns}); none is left to train on")
+    return found
+
+
 def primary_designs(families: Sequence[str], sizes: Sequence[int]) -> list[bool]:
     """Whether each design is the largest of its family, or as large: the same circuit in another layout.
 
@@ -115,37 +150,91 @@ def primary_designs(families: Sequence[str], sizes: Sequence[int]) -> list[bool]
     return [largest[family] == size for family, size in zip(families, sizes, strict=True)]
 
 
+def _fit(
+    module: FinetuneModule,
+    designs: Sequence[DesignTensors],
+    stopping: Sequence[DesignTensors],
+    config: FinetuneConfig,
+    run: RunFolder,
+    options: dict[str, Any],
+) -> None:
+    """Train the networks; with designs to stop on, up to the epoch that was best on these."""
+    loader = _loader(designs, shuffle=True)
+    if not stopping:
+        run.fit(run.trainer(max_epochs=config.max_epochs, **options), module, loader)
+        return
+    best = run.best_epoch("held_out_loss")
+    stop = EarlyStopping("held_out_loss", patience=config.patience)
+    trainer = run.trainer(max_epochs=config.max_epochs, callbacks=[best, stop], **options)
+    run.fit(trainer, module, loader, _loader(stopping, shuffle=False))
+    module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
+
+
+def _loader(designs: Sequence[DesignTensors], *, shuffle: bool) -> DataLoader[DesignTensors]:
+    rows: Any = list(designs)  # a list serves as a data set
+    return DataLoader(rows, shuffle=shuffle, collate_fn=_single)
+
+
 def _single(batch: list[DesignTensors]) -> DesignTensors:
     return batch[0]
+
+
+def _resolved(
+    config: FinetuneConfig, encoder: EncoderCheckpoint | None, start: ModelCheckpoint | None
+) -> FinetuneConfig:
+    """Settings with the sizes of what the training begins with."""
+    if start is not None:
+        if encoder is not None:
+            raise DataError("an encoder and a model to start from, which has one itself; give one of the two")
+        return replace(config, model=start.model.config)
+    if encoder is not None and config.model.encoder == EncoderConfig():
+        return replace(config, model=replace(config.model, encoder=encoder.encoder.config))
+    return config
+
+
+def _initial(
+    designs: Sequence[DesignTensors],
+    config: FinetuneConfig,
+    beginning: EncoderCheckpoint | ModelCheckpoint | None,
+) -> CapacitanceModel:
+    """The model before its first step; scales are those of a model it continues, else of the designs."""
+    if isinstance(beginning, ModelCheckpoint):
+        return copy.deepcopy(beginning.model).cpu()
+    model = CapacitanceModel(config.model)
+    if beginning is None:
+        model.encoder.fit_inputs(design.hetero for design in designs)
+    else:
+        if beginning.encoder.config != config.model.encoder:
+            raise DataError(
+                f"the pretrained encoder is {beginning.encoder.config}, the model asks for "
+                f"{config.model.encoder}; set model.encoder to match"
+            )
+        model.encoder = copy.deepcopy(beginning.encoder)
+    fit_scales(model, designs)
+    return model
 
 
 def _trained(
     designs: Sequence[DesignTensors],
     primary: Sequence[DesignTensors],
+    stopping: Sequence[DesignTensors],
     config: FinetuneConfig,
-    encoder: EncoderCheckpoint | None,
+    beginning: EncoderCheckpoint | ModelCheckpoint | None,
     run: RunFolder,
     options: dict[str, Any],
 ) -> CapacitanceModel:
     """One model: networks trained on all given designs, memories fitted on the primary ones."""
     lightning.seed_everything(config.seed, verbose=False)
-    model = CapacitanceModel(config.model)
-    if encoder is None:
-        model.encoder.fit_inputs(design.hetero for design in designs)
-    else:
-        if encoder.encoder.config != config.model.encoder:
-            raise DataError(
-                f"the pretrained encoder is {encoder.encoder.config}, the model asks for "
-                f"{config.model.encoder}; set model.encoder to match"
-            )
-        model.encoder = copy.deepcopy(encoder.encoder)
-    fit_scales(model, designs)
+    model = _initial(designs, config, beginning)
+    older = {name: getattr(model, name) for name in MEMORIES}
     module = FinetuneModule(model, designs, config)
-    rows: Any = list(designs)  # a list serves as a data set
-    loader: DataLoader[DesignTensors] = DataLoader(rows, shuffle=True, collate_fn=_single)
-    run.fit(run.trainer(max_epochs=config.max_epochs, **options), module, loader)
+    with model.forgetting():
+        _fit(module, designs, stopping, config, run, options)
     model.cpu().eval()
     module.set_label_laws()
-    salt = int(np.random.default_rng(config.seed).integers(1, 2**62))
+    salt = int(older[MEMORIES[0]].salt) or int(np.random.default_rng(config.seed).integers(1, 2**62))
     fit_memories(model, primary, config.memory, salt=salt)
+    for name, memory in older.items():
+        if int(memory.salt) == salt:
+            setattr(model, name, getattr(model, name).over(memory))
     return model

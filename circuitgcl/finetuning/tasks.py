@@ -61,17 +61,27 @@ class CapacitanceRegression(nn.Module):
     """Regression of log10 capacitance with a censored side for what the extractor did not find.
 
     Args:
-        labels_ff: [*] training capacitances in femtofarad, for the label prior of GAI.
+        labels_ff: [*] training capacitances in femtofarad, for the label law of balanced losses.
         kind: the loss.
         censored_weight: weight of items without capacitance.
+        reference_log: [*] natural logarithm of what each label is relative to; nothing when absent.
     """
 
-    def __init__(self, labels_ff: np.ndarray, kind: RegressionLoss, censored_weight: float) -> None:
+    def __init__(
+        self,
+        labels_ff: np.ndarray,
+        kind: RegressionLoss,
+        censored_weight: float,
+        reference_log: np.ndarray | None = None,
+    ) -> None:
         super().__init__()
         self.kind, self.censored_weight = kind, censored_weight
         self.balanced: BalancedMSE | None = None
         self.density: LabelDensity | None = None
-        decades = np.log10(labels_ff[labels_ff > FLOOR_FF].astype(np.float64))
+        present = labels_ff > FLOOR_FF
+        decades = np.log10(labels_ff[present].astype(np.float64))
+        if reference_log is not None:
+            decades -= reference_log[present] / DECADE
         if kind is RegressionLoss.LDS:
             self.density = LabelDensity(decades)
         elif kind in (RegressionLoss.GAI, RegressionLoss.BMC, RegressionLoss.BNI):
@@ -84,13 +94,20 @@ class CapacitanceRegression(nn.Module):
                 BalancedMSEKind(kind.value), initial_noise_scale=INITIAL_NOISE_DECADES, prior=prior
             )
 
-    def forward(self, estimate_log: Tensor, truth_ff: Tensor) -> Tensor:
-        """Mean loss of [I] estimates (natural logarithm of femtofarad) against [I] truths; NaN is unknown."""
+    def forward(self, estimate_log: Tensor, truth_ff: Tensor, reference_log: float = 0.0) -> Tensor:
+        """Mean loss of [I] estimates (natural logarithm of femtofarad) against [I] truths; NaN is unknown.
+
+        Args:
+            estimate_log: [I].
+            truth_ff: [I].
+            reference_log: what the labels of this design are relative to.
+        """
         decades = estimate_log / DECADE
         present = truth_ff > FLOOR_FF
         loss = decades.new_zeros(())
         if present.any():
-            loss = self._regression(decades[present], torch.log10(truth_ff[present]))
+            reference = reference_log / DECADE
+            loss = self._regression(decades[present] - reference, truth_ff[present].log10() - reference)
         absent = truth_ff <= FLOOR_FF
         if absent.any() and self.censored_weight:
             beyond = torch.relu(decades[absent] - math.log10(2 * FLOOR_FF))
@@ -106,21 +123,34 @@ class CapacitanceRegression(nn.Module):
         return mse_loss(estimate, truth, None if self.density is None else self.density(truth))
 
 
+def _references(labels: Sequence[np.ndarray], references: Sequence[float] | None) -> np.ndarray | None:
+    """What every label is relative to, [*], from one value per labelled design."""
+    if references is None:
+        return None
+    return np.repeat(np.asarray(references, np.float64), [len(own) for own in labels])
+
+
 class CouplingTask(nn.Module):
     """Coupling of candidate pairs: how much (femtofarad) and whether at all."""
 
     def __init__(
-        self, designs: Sequence[DesignTensors], kind: RegressionLoss, censored_weight: float
+        self,
+        designs: Sequence[DesignTensors],
+        kind: RegressionLoss,
+        censored_weight: float,
+        *,
+        references: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        labels = np.concatenate([d.labels.candidate_ff.numpy() for d in designs if d.labels is not None])
-        self.regression = CapacitanceRegression(labels, kind, censored_weight)
+        labels = [d.labels.candidate_ff.numpy() for d in designs if d.labels is not None]
+        reference = _references(labels, references)
+        self.regression = CapacitanceRegression(np.concatenate(labels), kind, censored_weight, reference)
 
-    def forward(self, outputs: CouplingOutputs, truth_ff: Tensor) -> Tensor:
+    def forward(self, outputs: CouplingOutputs, truth_ff: Tensor, reference_log: float = 0.0) -> Tensor:
         """Regression loss plus binary cross-entropy of existence, over [P] candidate pairs."""
         probability = outputs.existence.clamp(1e-6, 1 - 1e-6)
         exists = (truth_ff > FLOOR_FF).float()
-        loss: Tensor = self.regression(outputs.farad_log, truth_ff)
+        loss: Tensor = self.regression(outputs.farad_log, truth_ff, reference_log)
         return loss + nn.functional.binary_cross_entropy(probability, exists)
 
 
@@ -134,20 +164,23 @@ class LoadTask(nn.Module):
         kind: RegressionLoss,
         censored_weight: float,
         class_loss: ClassLoss = ClassLoss.BSCE,
+        *,
+        references: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        labels = np.concatenate([d.labels.load_ff.numpy() for d in designs if d.labels is not None])
+        loads = [d.labels.load_ff.numpy() for d in designs if d.labels is not None]
+        labels, reference = np.concatenate(loads), _references(loads, references)
+        self.regression = CapacitanceRegression(labels, kind, censored_weight, reference)
         labels = labels[~np.isnan(labels)]
-        self.regression = CapacitanceRegression(labels, kind, censored_weight)
         counts = np.bincount(scale.classes(labels.astype(np.float64) * 1e-15), minlength=CLASS_COUNT)
         self.balanced_softmax = BalancedSoftmax(torch.from_numpy(counts))
         self.class_loss, self.scale = class_loss, scale
 
-    def forward(self, outputs: LoadOutputs, truth_ff: Tensor) -> Tensor:
+    def forward(self, outputs: LoadOutputs, truth_ff: Tensor, reference_log: float = 0.0) -> Tensor:
         """Regression loss plus balanced softmax cross-entropy, over [N] nets; NaN is unknown."""
         known = ~torch.isnan(truth_ff)
         truth = truth_ff[known]
-        loss: Tensor = self.regression(outputs.farad_log[known], truth)
+        loss: Tensor = self.regression(outputs.farad_log[known], truth, reference_log)
         classes = torch.from_numpy(self.scale.classes(truth.double().cpu().numpy() * 1e-15)).to(truth.device)
         return loss + self._classification(outputs.class_logits[known], classes)
 

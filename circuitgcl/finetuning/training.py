@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import lightning
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.finetuning.memory_fitting import MemoryConfig, MemoryEvidence, MemoryTarget, fit_memory
@@ -35,7 +35,11 @@ class FinetuneConfig:
     seed: int = 0
     learning_rate: float = 2e-3
     encoder_learning_rate: float = 0.0  # 0 keeps the pretrained encoder as it is
+    encoder_layers: int = 0  # of the encoder, from the last one, that learn; all when 0
+    noise_learning_rate: float = 2e-3  # of the noise scale of balanced losses
     weight_decay: float = 1e-3
+    stop_on: str = ""  # families, as 'a*,b', that train no network but tell when to stop
+    patience: int = 5  # epochs without a better loss on these
     loss: RegressionLoss = RegressionLoss.GAI
     class_loss: ClassLoss = ClassLoss.BSCE
     censored_weight: float = 0.01
@@ -52,12 +56,15 @@ class FinetuneModule(lightning.LightningModule):
         self.model, self.config = model, config
         scale = TargetScale.named(model.config.target_scale)
         kind, censored = config.loss, config.censored_weight
-        self.coupling_task = CouplingTask(designs, kind, censored)
-        self.load_task = LoadTask(designs, scale, kind, censored, config.class_loss)
+        references = [model.reference_log(design) for design in designs]
+        self.coupling_task = CouplingTask(designs, kind, censored, references=references)
+        self.load_task = LoadTask(designs, scale, kind, censored, config.class_loss, references=references)
         self.distant_task = CapacitanceRegression(torch.zeros(0).numpy(), RegressionLoss.HUBER, 0.0)
         self._embeddings: dict[int, Tensor] = {}
         if not config.encoder_learning_rate:
             model.encoder.requires_grad_(False)
+        elif config.encoder_layers:
+            keep_lower_layers(model.encoder, config.encoder_layers)
         self.train()
 
     def train(self, mode: bool = True) -> Self:
@@ -71,11 +78,15 @@ class FinetuneModule(lightning.LightningModule):
         """AdamW with a rate of its own for the encoder, and a cosine schedule."""
         config = self.config
         encoder = list(self.model.encoder.parameters())
-        inside = {id(parameter) for parameter in encoder}
-        heads = [p for p in self.parameters() if id(p) not in inside]
+        noise = [p for name, p in self.named_parameters() if name.endswith("log_noise_scale")]
+        elsewhere = {id(parameter) for parameter in (*encoder, *noise)}
+        heads = [p for p in self.parameters() if id(p) not in elsewhere]
         groups: list[dict[str, Any]] = [{"params": heads, "lr": config.learning_rate}]
         if config.encoder_learning_rate:
-            groups.append({"params": encoder, "lr": config.encoder_learning_rate})
+            learning = [p for p in encoder if p.requires_grad]
+            groups.append({"params": learning, "lr": config.encoder_learning_rate})
+        if noise:  # decay would pull the scale towards one decade
+            groups.append({"params": noise, "lr": config.noise_learning_rate, "weight_decay": 0.0})
         optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.max_epochs)
         return {"optimizer": optimizer, "lr_scheduler": schedule}
@@ -92,17 +103,29 @@ class FinetuneModule(lightning.LightningModule):
 
     def training_step(self, design: DesignTensors, _index: int) -> Tensor:
         """Loss of one design."""
+        loss = self.loss(design)
+        self.log("loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
+        return loss
+
+    def validation_step(self, design: DesignTensors, _index: int) -> None:
+        """Loss of a design that tells when to stop, on the balanced scale as in training."""
+        self.model.training = True
+        self.log("held_out_loss", self.loss(design), on_step=False, on_epoch=True, batch_size=1)
+        self.model.training = False
+
+    def loss(self, design: DesignTensors) -> Tensor:
+        """Sum of the losses of all tasks on one design."""
         labels = design.labels
         assert labels is not None
         embedding = self.embedding(design)
         outputs = self.model.contexts(design, embedding)
         load = self.model.load(design, embedding, outputs)
-        loss: Tensor = self.coupling_task(self.model.coupling(design, outputs), labels.candidate_ff)
-        loss = loss + self.load_task(load, labels.load_ff)
+        coupling, reference = self.model.coupling(design, outputs), self.model.reference_log(design)
+        loss: Tensor = self.coupling_task(coupling, labels.candidate_ff, reference)
+        loss = loss + self.load_task(load, labels.load_ff, reference)
         if len(labels.distant_pair):
             distant = self.model.distant(design, embedding, load.farad_log, labels.distant_pair)
             loss = loss + self.distant_task(distant, labels.distant_ff)
-        self.log("loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
         return loss
 
     def set_label_laws(self) -> None:
@@ -112,6 +135,14 @@ class FinetuneModule(lightning.LightningModule):
             balanced = task.regression.balanced
             if balanced is not None and balanced.kind is BalancedMSEKind.GAI:
                 law.set(balanced.places, balanced.variances, balanced.weights, balanced.noise_scale.detach())
+
+
+def keep_lower_layers(encoder: nn.Module, layers: int) -> None:
+    """Let only the last layers of an encoder learn: lower ones hold what all circuits share."""
+    encoder.requires_grad_(False)
+    for part in encoder.children():
+        if isinstance(part, nn.ModuleList):
+            part[-layers:].requires_grad_(True)
 
 
 def fit_scales(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> None:

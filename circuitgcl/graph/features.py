@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,6 +16,7 @@ from circuitgcl.schema import DeviceType, PinRole
 
 Float32Array = NDArray[np.float32]
 
+TYPICAL_CHANNEL_LENGTH_M = 200e-9
 DEFAULT_CHANNEL_LENGTH_M = 100e-9  # reference of a circuit without any MOSFET
 
 
@@ -23,6 +25,18 @@ def channel_length_m(circuit: FlatCircuit) -> float:
     is_mos = np.isin(circuit.table.device_type, (DeviceType.NMOS, DeviceType.PMOS))
     lengths = circuit.table.length_m[is_mos & (circuit.table.length_m > 0)]
     return float(lengths.min()) if len(lengths) else DEFAULT_CHANNEL_LENGTH_M
+
+
+def technology_log(reference_m: float) -> float:
+    """Natural logarithm of what the wires of a technology have, against those of a 200 nm one.
+
+    Wires have much the same capacitance per length in every technology, about 0.2 fF/um, because width,
+    distance and height shrink together; so the wires of like cells have capacitances like the channel length.
+
+    Args:
+        reference_m: the shortest drawn MOSFET channel.
+    """
+    return math.log(reference_m / TYPICAL_CHANNEL_LENGTH_M)
 
 
 def _log(values: NDArray[np.float64]) -> NDArray[np.float64]:

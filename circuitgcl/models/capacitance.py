@@ -45,6 +45,7 @@ class ModelConfig:
     hidden: int = 128
     dropout: float = 0.2
     target_scale: str = "wide"
+    is_relative: bool = True  # networks estimate capacitances relative to what the technology lets expect
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,10 +179,12 @@ class CapacitanceModel(nn.Module):
             for rows in blocks(len(design.context_side))
         ]
         weight, hazard = torch.cat([terminal.new_zeros(0, 2), *described]).unbind(dim=1)
+        reference = self.reference_log(design)
+        natural = self.natural_weight(weight.clamp(*LOG_RANGE), reference)
         return ContextOutputs(
-            weight=self.adjustment(self.natural_weight(weight.clamp(*LOG_RANGE)), design.context_features),
+            weight=self.adjustment(natural, design.context_features),
             hazard=hazard.clamp(*HAZARD_RANGE),
-            load=self.load_head(terminal).squeeze(1).clamp(*LOG_RANGE),
+            load=self.load_head(terminal).squeeze(1).clamp(*LOG_RANGE) + reference,
         )
 
     def _context_inputs(self, design: DesignTensors, terminal: Tensor, rows: slice) -> Tensor:
@@ -211,7 +214,7 @@ class CapacitanceModel(nn.Module):
         net, count = design.occurrence_net, design.terminal_count
         farad_log = log_sum_by(net, value[occurrence], nets, count)
         main = _main_source(net, value[occurrence], source[occurrence], nets, count)
-        farad_log = self._natural_load(farad_log, main)
+        farad_log = self._natural_load(farad_log, main, self.reference_log(design))
         inputs = torch.cat([self._nets(design, embedding), farad_log.unsqueeze(1)], dim=1)
         return LoadOutputs(
             farad_log=farad_log,
@@ -225,15 +228,26 @@ class CapacitanceModel(nn.Module):
         value: Tensor = self.distant_head(symmetric(nets[pair[:, 0]], nets[pair[:, 1]])).squeeze(1)
         low, high = DISTANT_RANGE
         # a hard limit would stop the gradient
-        return low + (high - low) * torch.sigmoid(value) + self.adjustment.distant
+        relative = low + (high - low) * torch.sigmoid(value) + self.adjustment.distant
+        return relative + self.reference_log(design)
 
-    def natural_weight(self, weight: Tensor) -> Tensor:
-        """Context weights under the natural label law; contexts below all labels stay as they are."""
+    def reference_log(self, design: DesignTensors) -> float:
+        """Natural logarithm of what the networks' estimates of a design are relative to."""
+        return design.technology_log if self.config.is_relative else 0.0
+
+    def natural_weight(self, relative: Tensor, reference: float | Tensor) -> Tensor:
+        """Context weights under the natural label law; contexts below all labels stay as they are.
+
+        Args:
+            relative: [K] logarithms of weights, relative to the technology.
+            reference: that of the technology, `reference_log`.
+        """
+        weight = relative + reference
         if self.training:
             return weight
-        decades = weight / DECADE
-        natural = self.coupling_law(decades).clamp(min=LOWEST_LABEL_DECADES)
-        return torch.where(decades > LOWEST_LABEL_DECADES, natural * DECADE, weight)
+        natural = self.coupling_law(relative / DECADE) + reference / DECADE
+        natural = natural.clamp(min=LOWEST_LABEL_DECADES)
+        return torch.where(weight / DECADE > LOWEST_LABEL_DECADES, natural * DECADE, weight)
 
     def _given_coupling(self, farad_log: Tensor, source: Tensor) -> Tensor:
         """Estimates given that there is a coupling: what is not remembered lies above the label floor."""
@@ -242,11 +256,11 @@ class CapacitanceModel(nn.Module):
         raised = torch.log(farad_log.exp() + FLOOR_FF)
         return torch.where(source == int(Source.MEMORY), farad_log, raised)
 
-    def _natural_load(self, farad_log: Tensor, source: Tensor) -> Tensor:
+    def _natural_load(self, farad_log: Tensor, source: Tensor, reference: float) -> Tensor:
         """Loads the network estimates, under the natural label law; remembered ones follow it already."""
         if self.training:
             return farad_log
-        natural = self.load_law(farad_log / DECADE) * DECADE
+        natural = self.load_law((farad_log - reference) / DECADE) * DECADE + reference
         return torch.where(source == int(Source.NETWORK), natural, farad_log)
 
     def _nets(self, design: DesignTensors, embedding: Tensor) -> Tensor:

@@ -133,13 +133,41 @@ class ContextMemory(nn.Module):
         )
         found = ContextMemory(salt=salt)
         for name, keys, values, new_keys, new_values in tables:
-            kept = ~np.isin(keys.numpy(), new_keys)
-            all_keys = np.concatenate([keys.numpy()[kept], new_keys])
-            all_values = np.concatenate([values.numpy()[kept], new_values]).astype(np.float32)
-            order = np.argsort(all_keys)
-            setattr(found, f"{name}_keys", torch.from_numpy(all_keys[order]))
-            setattr(found, f"{name}_values", torch.from_numpy(all_values[order]))
+            found._fill(name, *_union(keys.numpy(), values.numpy(), new_keys, new_values))
         return found
+
+    def over(self, older: ContextMemory) -> ContextMemory:
+        """This memory, and of an older one of the same salt what this one does not know.
+
+        Raises:
+            ValueError: the salts differ, so equal contexts have different keys.
+        """
+        if int(self.salt) != int(older.salt):
+            raise ValueError("memories of two salts cannot be joined")
+        found = ContextMemory(salt=int(self.salt))
+        for name in ("exact", "structural"):
+            parts = f"{name}_keys", f"{name}_values"
+            tables = [getattr(memory, part).numpy() for memory in (older, self) for part in parts]
+            found._fill(name, *_union(*tables))
+        return found
+
+    def _fill(self, name: str, keys: NDArray[np.int64], values: NDArray[np.float32]) -> None:
+        setattr(self, f"{name}_keys", torch.from_numpy(keys))
+        setattr(self, f"{name}_values", torch.from_numpy(values))
+
+
+def _union(
+    keys: NDArray[np.int64],
+    values: NDArray[np.float32],
+    new_keys: NDArray[np.int64],
+    new_values: NDArray[np.floating],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Sorted table of both; new values replace old ones."""
+    kept = ~np.isin(keys, new_keys)
+    all_keys = np.concatenate([keys[kept], new_keys])
+    all_values = np.concatenate([values[kept], new_values]).astype(np.float32)
+    order = np.argsort(all_keys)
+    return all_keys[order], all_values[order]
 
 
 def _find(table: Tensor, keys: Tensor, salt: int) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from circuitgcl.errors import ConfigError
 
 CLASS_COUNT = 5
+MUTED = 1e9  # deviation of a column that did not vary
 FLOOR_FF = 5e-3  # femtofarad; an extracted value below counts as nothing there
 
 
@@ -78,11 +79,14 @@ class Standardiser(nn.Module):
         self.register_buffer("deviation", torch.ones(width))
 
     def fit(self, batches: Iterable[Tensor]) -> None:
-        """Set mean and deviation from all rows; a constant column keeps deviation 1."""
+        """Set mean and deviation from all rows; a constant column is muted.
+
+        Nothing can be learned from it, and another value, where it does vary, would only stir random weights.
+        """
         rows = torch.cat([batch.double() for batch in batches])
         self.mean.copy_(rows.mean(dim=0))
         deviation = rows.std(dim=0, correction=0)
-        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, 1.0))
+        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, MUTED))
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised rows, clipped to six deviations so that an unseen extreme cannot run away."""

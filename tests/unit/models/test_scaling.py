@@ -48,11 +48,13 @@ def test_standardiser_against_scikit_learn():
     np.testing.assert_allclose(scale(torch.from_numpy(rows)).numpy(), expected.clip(-6, 6), atol=2e-3)
 
 
-def test_standardiser_keeps_constant_columns_and_clips_extremes():
+def test_standardiser_mutes_constant_columns_and_clips_extremes():
     scale = Standardiser(2)
     scale.fit([torch.tensor([[5.0, 0.0], [5.0, 2.0]])])
-    assert scale.deviation.tolist() == [1.0, 1.0]
-    assert scale(torch.tensor([[6.0, 1e9], [5.0, -1e9]])).tolist() == [[1.0, 6.0], [0.0, -6.0]]
+    assert scale.deviation[1] == 1.0
+    scaled = scale(torch.tensor([[6.0, 1e9], [5.0, -1e9]]))
+    assert scaled[:, 1].tolist() == [6.0, -6.0]
+    assert scaled[:, 0].abs().max() < 1e-6
 
 
 def test_standardiser_is_the_identity_before_a_fit():
