@@ -91,8 +91,8 @@ def target_class_prior(posterior: Tensor, prior: Tensor, *, pseudo_count: float 
     """Class shares of a new design, [C], from the posteriors of its unlabelled items.
 
     Expectation maximisation (Saerens et al., Neural Computation 2002): with shares q, the posterior of a
-    class is `p(c | x) q_c / prior_c` up to a factor, and q is the mean of these. The prior counts as `pseudo_count`
-    items more, which guards small designs.
+    class is `p(c | x) q_c / prior_c` up to a factor, and q is the mean of these. The prior counts as
+    `pseudo_count` items more, which guards small designs.
 
     Args:
         posterior: [X, C] probabilities under `prior`.
