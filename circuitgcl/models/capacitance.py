@@ -45,7 +45,9 @@ class ModelConfig:
     hidden: int = 128
     dropout: float = 0.2
     target_scale: str = "wide"
-    is_relative: bool = True  # networks estimate capacitances relative to what the technology lets expect
+    # Networks estimate capacitances relative to what the technology lets expect: better on a technology that
+    # no training design had, worse on new cells of one that they had.
+    is_relative: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

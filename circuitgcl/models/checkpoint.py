@@ -107,9 +107,7 @@ def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
     folder = BUNDLED if str(name_or_folder) == "bundled" else Path(name_or_folder)
     header, tensors = _read(folder, "model")
     with _blaming(folder):
-        # models saved before there was a technology reference estimate absolute capacitances
-        settings = {"is_relative": False, **header["config"]}
-        settings["encoder"] = _encoder_settings(settings["encoder"])
+        settings = {**header["config"], "encoder": _encoder_settings(header["config"]["encoder"])}
         config = from_mapping(ModelConfig, settings)
         TargetScale.named(config.target_scale)
         _check_layers(config.encoder, tensors)
