@@ -60,7 +60,7 @@ def summary(rows: Sequence[Row], path: str) -> str:
     if not values:
         return "–"
     mean = statistics.fmean(values)
-    if all(float(v).is_integer() for v in values) and mean > 1:
+    if path.endswith(".n"):
         return f"{mean:,.0f}"
     text = f"{mean:.0f}" if path == "training_seconds" else f"{mean:.3f}"
     digits = 0 if path == "training_seconds" else 3
@@ -99,7 +99,8 @@ _INTRODUCTION = (
     "",
     "*Known* pairs have a context that a training design showed, *unknown* ones only others, *none* meet",
     "in no context; what is known depends on the split, not on the method. The ceiling is the best R² of",
-    "an estimate that is constant over equal contexts.",
+    "an estimate that is constant over equal contexts. Splits on the same training designs share one",
+    "training; its seconds stand at the first of them.",
 )
 _ABOUT = {
     "raw": "the layout of the public graph files, design-disjoint: SRAM macros with pin-level extractions "
