@@ -78,6 +78,7 @@ class TreesConfig:
     iterations: int = 150
     learning_rate: float = 0.1
     leaves: int = 31
+    columns: float = 0.5  # share of the inputs, drawn by the seed, that a node may split by
     seed: int = 0
 
 
@@ -111,6 +112,7 @@ class BoostedTrees:
             "max_iter": config.iterations,
             "learning_rate": config.learning_rate,
             "max_leaf_nodes": config.leaves,
+            "max_features": config.columns,
             "early_stopping": False,
             "random_state": config.seed,
         }

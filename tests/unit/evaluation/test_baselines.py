@@ -79,10 +79,12 @@ def test_structure_tells_more_than_endpoints(tables: list[PairTable]):
 
 
 def test_the_seed_decides(tables: list[PairTable]):
-    first, second = (
-        BoostedTrees.fit([tables[0]], TreesConfig(iterations=3, seed=1)).estimate(tables[1]) for _ in range(2)
+    first, same, other = (
+        BoostedTrees.fit([tables[0]], TreesConfig(iterations=5, seed=seed)).estimate(tables[1])
+        for seed in (1, 1, 2)
     )
-    assert np.array_equal(first.coupling_farad, second.coupling_farad)
+    assert np.array_equal(first.coupling_farad, same.coupling_farad)
+    assert not np.array_equal(first.coupling_farad, other.coupling_farad)
 
 
 def test_labels_that_teach_nothing_are_refused(tables: list[PairTable]):
