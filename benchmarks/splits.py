@@ -5,8 +5,7 @@
 
 `run` adds rows (split, design, method, seed) to docs/results/splits.json as they are finished and passes over
 those that are there; `--again` computes the chosen ones anew. Both end with writing docs/benchmark.md; with
-`--results FILE.json` rows and page go elsewhere (FILE.md). Test designs are looked at once per row: nothing
-is selected on them.
+`--results FILE.json` rows and page go elsewhere (FILE.md). No training of a row sees its test designs.
 """
 
 from __future__ import annotations
