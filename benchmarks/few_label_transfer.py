@@ -1,11 +1,10 @@
 """Few-label transfer: what pretraining buys when a design has 10, 100, 1,000 or all of its labels.
 
     python benchmarks/few_label_transfer.py [--seeds 5] [--cells FOLDER] [-o FILE.json] [--plot FILE.png]
-    python benchmarks/few_label_transfer.py --variants [--seeds 3] [-o FILE.json]
 
 Encoders are pretrained on the netlists of training designs only, labels unseen; a target design is seen first
 when its labels are drawn. k of its couplings above 0.01 fF are labelled, all others are the test set (`all`:
-80 % labelled, 20 % test, both at random). Arms, by what the head sees beside the same pair inputs:
+80 % labelled, 20 % test, at random). Arms, by what the head sees beside the same pair inputs:
 
     none                          nothing
     none, end to end              a fresh encoder trained together with a small network on the k labels
@@ -13,8 +12,8 @@ when its labels are drawn. k of its couplings above 0.01 fF are labelled, all ot
     published, default            the two presets, frozen
     masked, distance, membership  the default with one auxiliary task each, frozen
 
-Rows are written as they come; with the same output file an interrupted run goes on. `--variants` measures
-settings and uses of the encoder on two validation designs, whose netlists are left out of its pretraining.
+A seed draws the encoder's first weights, its pretraining and the labels. Rows are written as they come; with
+the same output file an interrupted run goes on. `few_label_variants.py` measures settings and uses.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from few_label_figures import plot, print_tables
 from rich.console import Console
-from rich.table import Table
 
 from circuitgcl.data import Design, DesignFiles, load_design, read_manifest
 from circuitgcl.errors import CircuitGCLError
@@ -46,7 +45,7 @@ from circuitgcl.evaluation.few_label import (
 )
 from circuitgcl.files import write_atomically
 from circuitgcl.graph import CircuitGraph, build_graph
-from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+from circuitgcl.models.encoder import CircuitEncoder
 from circuitgcl.netlist import flatten, read_netlist
 from circuitgcl.pretraining import PretrainConfig, ScatteringPreset, preset_config, pretrain
 
@@ -54,8 +53,10 @@ MANIFEST = Path("netlists/openram/manifest.toml")
 RESULTS = Path("docs/results")
 MIN_FARAD = 1e-17
 LABELS: tuple[int | str, ...] = (10, 100, 1000, "all")
+CELLS = "sky130_held_out_families"
 LABELLED_SHARE = 0.8  # of all pairs, for `all`
-EPOCHS = {"sram": 8, "cells": 3}
+EPOCHS = {"sram": 6, "cells": 2}
+PUBLISHED_EPOCHS = {"sram": 2, "cells": 1}
 SCALE_PAIRS = {"sram": 1000, "cells": 60}  # candidate pairs of each training design the scales are fitted on
 
 # macros that no encoder sees, their split, and the other macros of the same technologies
@@ -69,7 +70,6 @@ TRAINING = (
     *("fpdk45_2x16", "fpdk45_8x16", "scn4m_2x16", "scn4m_4x16"),
     *("scn4m_8x32", "scn4m_8x32_wm", "scn4m_8x64_w4"),
 )
-VALIDATION = {"fpdk45_8x16": "size45", "scn4m_4x16": "size350"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,14 +122,10 @@ def stage_of(name: str, graphs: Sequence[CircuitGraph], targets: Sequence[Target
         pair = graph.contexts.pair
         if len(pair):
             parts.append((graph, pair[draw.permutation(len(pair))[: SCALE_PAIRS[name]]].astype(np.int64)))
-    return Stage(
-        name=name, graphs=tuple(graphs), scale_pairs=TransferPairs.of(parts), targets=tuple(targets)
-    )
+    return Stage(name=name, graphs=tuple(graphs), scale_pairs=TransferPairs.of(parts), targets=tuple(targets))
 
 
-def macro_stage(
-    training: Iterable[str], targets: dict[str, str], more: Sequence[Target] = ()
-) -> Stage:
+def macro_stage(training: Iterable[str], targets: dict[str, str], more: Sequence[Target] = ()) -> Stage:
     """Macros and the analog circuits beside them."""
     files = {f.name: f for f in read_manifest(MANIFEST)}
     graphs = [load_design(replace(files[name], extracted=None)).graph for name in training]
@@ -156,32 +152,44 @@ def cell_stage(folder: Path) -> Stage:
     families = sorted({design.files.family for design in designs})
     order = np.random.default_rng(0).permutation(len(families))
     held_out = {families[place] for place in order[: len(families) // 3]}
-    graphs = [d.graph for d in designs if d.files.family not in held_out]
+    training = {d.files.family: d.graph for d in designs if d.files.family not in held_out}
+    graphs = list(training.values())[::2]  # one drive strength of every second family: enough steps
     pooled = [d for d in designs if d.files.family in held_out]
-    return stage_of("cells", graphs, [target_of("cells", "sky130_held_out_families", pooled)])
-
-
-def fresh_encoder(seed: int, config: EncoderConfig | None = None) -> CircuitEncoder:
-    """An untrained encoder."""
-    torch.manual_seed(seed)
-    return CircuitEncoder(config)
+    return stage_of("cells", graphs, [target_of("cells", CELLS, pooled)])
 
 
 def random_encoder(stage: Stage, seed: int) -> CircuitEncoder:
-    """The encoder pretraining begins with."""
-    return fresh_encoder(seed)
+    """An untrained encoder of the default make; its input scales are those of the training netlists."""
+    config = PretrainConfig()
+    torch.manual_seed(seed)
+    encoder = CircuitEncoder(config.encoder)
+    encoder.fit_inputs([stage.scale_pairs.nodes], config.repetition)
+    return encoder
 
 
-def pretrained(config: PretrainConfig) -> Arm:
-    """The encoder of a pretraining on the stage's netlists."""
+def pretrained(config: PretrainConfig, longer: float = 1.0) -> Arm:
+    """The encoder of a pretraining on the stage's netlists, `longer` times the epochs of the others."""
 
     def arm(stage: Stage, seed: int) -> CircuitEncoder:
-        epochs = EPOCHS[stage.name] * (config.max_epochs // 8 if config.max_epochs % 8 == 0 else 1)
+        epochs = round(longer * EPOCHS[stage.name])
+        own = replace(config, seed=seed, max_epochs=epochs, patience=None)
         with tempfile.TemporaryDirectory() as folder:
-            own = replace(config, seed=seed, max_epochs=epochs, patience=None)
             return pretrain(stage.graphs, own, folder=folder, accelerator="cpu").encoder
 
     return arm
+
+
+def published(stage: Stage, seed: int) -> CircuitEncoder:
+    """The published preset in a few epochs instead of 800, its rates raised as much: Adam gets as far."""
+    preset = preset_config(ScatteringPreset.PUBLISHED)
+    epochs = PUBLISHED_EPOCHS[stage.name]
+    raised = preset.max_epochs / epochs
+    config = replace(
+        preset,
+        learning_rate=raised * preset.learning_rate,
+        scattering_rate=raised * preset.scattering_rate,
+    )
+    return pretrained(config, longer=epochs / EPOCHS[stage.name])(stage, seed)  # type: ignore[return-value]
 
 
 def no_encoder(stage: Stage, seed: int) -> None:
@@ -192,13 +200,18 @@ def no_encoder(stage: Stage, seed: int) -> None:
 ARMS: dict[str, Arm] = {
     "none": no_encoder,
     "random": random_encoder,
-    "published": pretrained(preset_config(ScatteringPreset.PUBLISHED, max_epochs=8)),
-    "default": pretrained(PretrainConfig(max_epochs=8)),
-    "masked": pretrained(PretrainConfig(max_epochs=8, masked_weight=1.0)),
-    "distance": pretrained(PretrainConfig(max_epochs=8, distance_weight=1.0)),
-    "membership": pretrained(PretrainConfig(max_epochs=8, membership_weight=1.0)),
+    "published": published,
+    "default": pretrained(PretrainConfig()),
+    "masked": pretrained(PretrainConfig(masked_weight=1.0)),
+    "distance": pretrained(PretrainConfig(distance_weight=1.0)),
+    "membership": pretrained(PretrainConfig(membership_weight=1.0)),
     "none, end to end": random_encoder,
 }
+ORDER = (  # what is decided first is measured first
+    ("none", "random", "published", "default"),
+    ("masked", "distance", "membership"),
+    ("none, end to end",),
+)
 END_TO_END = frozenset({"none, end to end", "random, fine-tuned", "default, fine-tuned"})
 
 
@@ -240,7 +253,12 @@ def blocks_of(stage: Stage, target: Target, encoder: CircuitEncoder | None, use:
 
 
 def measured(
-    stage: Stage, target: Target, encoder: CircuitEncoder | None, use: Use, seed: int, labels: Sequence[int | str]
+    stage: Stage,
+    target: Target,
+    encoder: CircuitEncoder | None,
+    use: Use,
+    seed: int,
+    labels: Sequence[int | str],
 ) -> list[dict[str, Any]]:
     """One row for each number of labels."""
     blocks = blocks_of(stage, target, None if use.end_to_end else encoder, use)
@@ -249,12 +267,14 @@ def measured(
         learned, asked = drawn(len(target.decades), count, seed)
         if use.end_to_end:
             assert encoder is not None
-            head = EndToEndHead(encoder, seed=seed)
+            head = EndToEndHead(encoder, seed=seed, steps=100)
             estimate = head.fit_predict(target.pairs, blocks[0], target.decades, learned, asked)
         else:
             kernel = KernelHead().fit([block[learned] for block in blocks], target.decades[learned])
             estimate = kernel.predict([block[asked] for block in blocks])
-        found.append({"labels": count, "r2": round(r2(target.decades[asked], estimate), 4), "test": len(asked)})
+        found.append(
+            {"labels": count, "r2": round(r2(target.decades[asked], estimate), 4), "test": len(asked)}
+        )
     return found
 
 
@@ -289,7 +309,10 @@ def measure_arm(
 ) -> None:
     """Rows of one arm and seed on all targets of a stage that lack them."""
     waiting = [
-        t for t in stage.targets if not table.has(split=t.split, design=t.design, pretraining=name, seed=seed)
+        t
+        for t in stage.targets
+        if not table.has(split=t.split, design=t.design, pretraining=name, seed=seed)
+        and not (use.end_to_end and t.split == "sram-to-cells")  # the same as on `cells`
     ]
     if not waiting:
         return
@@ -304,3 +327,42 @@ def measure_arm(
         f"{stage.name} seed {seed} {name}: encoder {trained:.0f} s, "
         f"heads {time.process_time() - start - trained:.0f} s"
     )
+
+
+def main_table(seeds: int, cells: Path, table: Rows) -> None:
+    """All arms on all targets, seed by seed."""
+    more, stages = [], []
+    if cells.is_dir():
+        stages.append(cell_stage(cells))
+        more = [replace(target, split="sram-to-cells") for target in stages[0].targets]
+    stages.insert(0, macro_stage(TRAINING, TARGETS, more))
+    for names in ORDER:
+        for seed in range(seeds):
+            for stage in stages:
+                for name in names:
+                    use = Use(end_to_end=name in END_TO_END)
+                    measure_arm(stage, name, ARMS[name], use, seed, LABELS, table)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure what is missing in the table, then print and plot it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--cells", type=Path, default=Path("../shared/data/sky130_fd_sc_hd"))
+    parser.add_argument(
+        "-o", "--output", type=Path, default=RESULTS / "few_label_transfer.json", metavar="FILE.json"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the figures there")
+    options = parser.parse_args(words)
+    logging.getLogger("circuitgcl").setLevel(logging.ERROR)  # cells too small to contrast
+    table = Rows(options.output)
+    main_table(options.seeds, options.cells, table)
+    labels = [str(count) for count in LABELS]
+    print_tables(table.rows, tuple(ARMS), labels)
+    if options.plot:
+        plot(table.rows, tuple(ARMS), labels, options.plot)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

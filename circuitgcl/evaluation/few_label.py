@@ -7,8 +7,9 @@ the mean of one Gaussian kernel per block of inputs,
 
 .. math:: k(x, x') = \frac1B \sum_b \exp\big(-\gamma \|x_b - x'_b\|^2 / F_b\big),
 
-whose bandwidth γ and ridge α minimise the leave-one-out error on the k labels, in closed form (Allen's PRESS).
-No memory of contexts is in play, so differences between encoders are differences between embeddings.
+whose bandwidth γ and ridge α minimise the leave-one-out error on the k labels, in closed form
+(Allen's PRESS). No memory of contexts is in play, so differences between encoders are differences between
+embeddings.
 """
 
 from __future__ import annotations
@@ -34,12 +35,17 @@ FloatArray = NDArray[np.float64]
 PairArray = NDArray[np.integer]
 
 EXACT_LAYERS = 6  # classes are exact for encoders of up to as many layers
-BANDWIDTHS = (0.5, 1.0, 2.0)  # γ; inputs are standardised, so 1 makes pairs of typical distance differ by e^-2
+BANDWIDTHS = (
+    0.5,
+    1.0,
+    2.0,
+)  # γ; inputs are standardised, so 1 makes pairs of typical distance differ by e^-2
 RIDGES = tuple(10.0**power for power in np.arange(-4.0, 2.1, 0.5))  # α
 MAX_LANDMARKS = 512  # distinct training inputs the kernel expansion uses; exact below
 CLIP = 5.0  # standard deviations
 HELD_OUT = 5  # one label in so many chooses the number of steps of `EndToEndHead`
 STEPS_BETWEEN_LOOKS = 10
+PATIENCE = 3  # looks without a smaller error on the labels held out
 _RANK_TOLERANCE = 1e-9
 
 
@@ -54,9 +60,10 @@ def pair_inputs(graph: CircuitGraph, pair: PairArray) -> Float32Array:
         graph: the circuit graph.
         pair: [P, 2] flat nets.
     """
-    pair = np.sort(np.asarray(pair, np.int64), axis=1)
-    ends = symmetric_sides(graph.net_features, pair)
-    return np.concatenate([PairStructure(graph).encode(pair), ends, _context_inputs(graph, pair)], axis=1)
+    ordered = np.sort(np.asarray(pair, np.int64), axis=1)
+    ends = symmetric_sides(graph.net_features, ordered)
+    encoded = PairStructure(graph).encode(ordered)
+    return np.concatenate([encoded, ends, _context_inputs(graph, ordered)], axis=1)
 
 
 def _context_inputs(graph: CircuitGraph, pair: NDArray[np.int64]) -> Float32Array:
@@ -67,7 +74,7 @@ def _context_inputs(graph: CircuitGraph, pair: NDArray[np.int64]) -> Float32Arra
         (np.ones(len(contexts.occurrence_pair)), (contexts.occurrence_pair, contexts.occurrence_context)),
         shape=(contexts.pair_count, len(sides)),
     )
-    count = occurs.sum(axis=1)[:, None]
+    count = np.bincount(contexts.occurrence_pair, minlength=contexts.pair_count)[:, None]
     columns = [np.log1p(count), np.log1p(occurs @ graph.pair_features), occurs @ terminals / count]
     table = np.concatenate(columns, axis=1).astype(np.float32)
     found = np.zeros((len(pair), table.shape[1]), np.float32)
@@ -167,7 +174,7 @@ class KernelHead:
         distinct, row, count = _distinct(blocks)
         counts = count.astype(np.float64)
         mean = np.bincount(row, weights=target) / counts
-        within = np.bincount(row, weights=(target - mean[row]) ** 2)
+        within = np.bincount(row, weights=(target - mean[row]) ** 2).astype(np.float64)
         chosen = np.random.default_rng(0).permutation(len(counts))[: self.max_landmarks]
         self._landmarks = [block[chosen] for block in distinct]
         best = np.inf
@@ -316,14 +323,17 @@ class EndToEndHead:
         optimizer = torch.optim.AdamW(
             [*self.encoder.parameters(), *head.parameters()], lr=2e-3, weight_decay=1e-2
         )
-        best, kept = float("inf"), np.full(len(asked), float(centre))
+        best, kept, waited = float("inf"), np.full(len(asked), float(centre)), 0
         for step in range(self.steps):
             if step % STEPS_BETWEEN_LOOKS == 0:
                 with torch.no_grad():
                     error = float((estimate(watched) - goal[watched]).square().mean())
+                    waited += 1
                     if error < best:
-                        best, kept = error, estimate(asked).double().numpy()
+                        best, kept, waited = error, estimate(asked).double().numpy(), 0
+                if waited == PATIENCE:
+                    break
             optimizer.zero_grad()
-            (estimate(taught) - goal[taught]).square().mean().backward()
+            torch.autograd.backward((estimate(taught) - goal[taught]).square().mean())
             optimizer.step()
         return kept
