@@ -237,7 +237,7 @@ class Use:
 
 
 def blocks_of(stage: Stage, target: Target, encoder: CircuitEncoder | None, use: Use) -> list[np.ndarray]:
-    """Standardised blocks of inputs of a target's pairs; scales and components are those of training pairs."""
+    """Standardised blocks of inputs of a target; scales and components are those of training pairs."""
     blocks = []
     if use.inputs or encoder is None:
         blocks.append(InputScale.fit(stage.scale_pairs.inputs)(target.pairs.inputs))
