@@ -93,14 +93,14 @@ def run_stages(path: Path, model: str, *, quotient: bool) -> dict[str, Any]:
     done("file to flat circuit")
     rails = recognise_rails(circuit)
     reference_m = channel_length_m(circuit)
-    features = net_features(circuit, reference_m)
+    features = net_features(circuit, rails, reference_m)
     done("rails and features")
     prints = fingerprints(circuit, rails)
     terminals = terminal_table(circuit, prints)
     described = terminal_features(circuit, reference_m)
     done("fingerprints and terminals")
     contexts = context_table(circuit, rails, terminals, prints)
-    pairs = pair_features(circuit, terminals, contexts)
+    pairs = pair_features(circuit, rails, terminals, contexts, reference_m)
     done("contexts and candidates")
     graph = CircuitGraph(
         circuit=circuit,

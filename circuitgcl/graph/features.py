@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.graph.device_bodies import Bodies
+from circuitgcl.graph.feature_schema import DEVICE_FEATURES, LOGARITHMIC, NET_FEATURES, Feature
+from circuitgcl.graph.feeding import feeding_nets
+from circuitgcl.graph.net_sums import NetSums
 from circuitgcl.graph.pins import pin_role_codes
-from circuitgcl.graph.segments import offsets, positions
 from circuitgcl.netlist.records import FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole
 
 Float32Array = NDArray[np.float32]
+FloatArray = NDArray[np.float64]
 
 TYPICAL_CHANNEL_LENGTH_M = 200e-9
 DEFAULT_CHANNEL_LENGTH_M = 100e-9  # reference of a circuit without any MOSFET
+DIFFUSION_LENGTHS = 2.5  # a contacted source or drain, drawn along the channel, in shortest channels
+CAPACITOR_FARAD_PER_M2 = 1.5e-3  # of a plate capacitor whose size is not given: usual for metal plates
+_MOS = (DeviceType.NMOS, DeviceType.PMOS)
+_BIPOLAR = (DeviceType.NPN, DeviceType.PNP)
 
 
 def channel_length_m(circuit: FlatCircuit) -> float:
     """The technology's length scale: the shortest drawn MOSFET channel, in metres."""
-    is_mos = np.isin(circuit.table.device_type, (DeviceType.NMOS, DeviceType.PMOS))
+    is_mos = np.isin(circuit.table.device_type, _MOS)
     lengths = circuit.table.length_m[is_mos & (circuit.table.length_m > 0)]
     return float(lengths.min()) if len(lengths) else DEFAULT_CHANNEL_LENGTH_M
 
@@ -39,109 +46,173 @@ def technology_log(reference_m: float) -> float:
     return math.log(reference_m / TYPICAL_CHANNEL_LENGTH_M)
 
 
-def _log(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log(values: FloatArray) -> FloatArray:
     return np.log1p(np.maximum(np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), 0.0))
 
 
-def card_columns(circuit: FlatCircuit, reference_m: float) -> dict[str, NDArray[np.float64]]:
-    """Evaluated numbers of every device card, [K] each; lengths in channel lengths, absent values 0."""
+def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Part of a whole, 0 where there is none."""
+    found: FloatArray = np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
+    return found
+
+
+def _matrix(schema: tuple[Feature, ...], columns: Mapping[str, FloatArray]) -> Float32Array:
+    """Columns in the order of a schema, logarithmic where it says so."""
+    rows = [_log(columns[f.name]) if f.unit in LOGARITHMIC else columns[f.name] for f in schema]
+    return np.stack(rows, axis=1).astype(np.float32)
+
+
+def card_columns(circuit: FlatCircuit, reference_m: float) -> dict[str, FloatArray]:
+    """Evaluated numbers of every device card, [K] each; lengths in channel lengths, absent values 0.
+
+    Widths, areas, perimeters and capacitances are those of all copies.
+    """
     table = circuit.table
     copies = np.maximum(np.nan_to_num(table.multiplier, nan=1.0), 0.0)
-    fingers = np.where(np.isfinite(table.fingers), table.fingers, 1.0)
-    return {
+    columns = {
         "copies": copies,
-        "fingers": fingers,
+        "fingers": np.where(np.isfinite(table.fingers), table.fingers, 1.0),
         "width": np.nan_to_num(table.width_m) / reference_m * copies,
         "length": np.nan_to_num(table.length_m) / reference_m,
         "area": np.nan_to_num(table.area_m2) / reference_m**2 * copies,
         "perimeter": np.nan_to_num(table.perimeter_m) / reference_m * copies,
         "value": np.nan_to_num(table.value),
     }
+    columns["device_area"] = _device_area(table.device_type, columns, reference_m)
+    return columns
 
 
-def net_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
+def _device_area(
+    device_type: NDArray[np.int8], columns: Mapping[str, FloatArray], reference_m: float
+) -> FloatArray:
+    """Estimated layout area of every card, all copies, [K] in squared channel lengths.
+
+    A MOSFET of f fingers has f gates and f + 1 contacted diffusions side by side. Other devices have the area
+    given, else W times L; a capacitor of unknown size that of a plate of its value.
+    """
+    width, length = columns["width"], columns["length"]
+    diffusions = (1.0 + 1.0 / np.maximum(columns["fingers"], 1.0)) * DIFFUSION_LENGTHS
+    plate = np.maximum(columns["value"], 0.0) * columns["copies"] / CAPACITOR_FARAD_PER_M2 / reference_m**2
+    plate = np.where(device_type == DeviceType.CAPACITOR, plate, 0.0)
+    body = np.select([columns["area"] > 0, width * length > 0], [columns["area"], width * length], plate)
+    return np.where(np.isin(device_type, _MOS), width * (length + diffusions), body)
+
+
+def net_features(circuit: FlatCircuit, rails: NDArray[np.int8], reference_m: float) -> Float32Array:
     """Feature matrix of the nets, [N, F] in the order of `NET_FEATURES`.
 
-    What hangs on a net is added up over the local nets of definitions first, then over the instances, so the
-    cost follows the number of instances that hold devices, not the number of devices.
+    Args:
+        circuit: the flat circuit.
+        rails: [N] rail kind of the flat nets.
+        reference_m: the technology's length scale.
     """
-    bodies = Bodies.of(circuit)
-    starts = offsets(np.array([part.net_count for part in circuit.definitions]))
-    slot = np.repeat(starts[:-1], np.diff(bodies.pin_offset)) + bodies.pin_net
-    leaf = np.flatnonzero(np.diff(bodies.device_offset)[circuit.instance_definition] > 0)
-    counts = np.diff(circuit.terminal_offset)[leaf]
-    flat = circuit.terminal_net[positions(circuit.terminal_offset[leaf], counts)]
-    row = positions(starts[circuit.instance_definition[leaf]], counts)
-
-    def total(pins: NDArray[np.float64]) -> NDArray[np.float64]:
-        if not pins.any():
-            return np.zeros(circuit.net_count)
-        inside = np.bincount(slot, weights=pins, minlength=int(starts[-1]))
-        sums = np.bincount(flat, weights=inside[row], minlength=circuit.net_count)
-        return sums.astype(np.float64)
-
+    sums = NetSums.of(circuit, Bodies.of(circuit))
+    columns = _net_sums(circuit, sums, reference_m)
+    gates, channels = columns["gate_pins"], columns["source_drain_pins"]
     instances = np.bincount(circuit.terminal_net, minlength=circuit.net_count).astype(np.float64)
-    counted = [*(total(pins) for pins in _pin_statistics(circuit, bodies, reference_m)), instances]
+    is_signal = rails == 0
+    all_pins = gates + channels + columns["passive_pins"] + columns["bipolar_pins"] + columns["other_pins"]
+    usual = float(all_pins[is_signal].mean()) if is_signal.any() else 0.0
     top = circuit.definitions[circuit.instance_definition[0]]
-    is_port = (circuit.net_instance == 0) & (circuit.net_local < top.port_count)
-    plain = [is_port.astype(np.float64), 1.0 / (1.0 + instance_levels(circuit)[circuit.net_instance])]
-    return np.stack([*(_log(column) for column in counted), *plain], axis=1).astype(np.float32)
+    columns |= {
+        "instances": instances,
+        "is_port": 1.0 * ((circuit.net_instance == 0) & (circuit.net_local < top.port_count)),
+        "inverse_level": 1.0 / (1.0 + instance_levels(circuit)[circuit.net_instance].astype(np.float64)),
+        "mean_gate_width": _share(columns["gate_width"], gates),
+        "mean_source_drain_width": _share(columns["source_drain_width"], channels),
+        "gate_share": _share(gates, gates + channels),
+        "pmos_share": _share(columns["pmos_gates"] + columns["pmos_source_drains"], gates + channels),
+        "pins_per_instance": _share(gates + channels, instances),
+        "relative_fanout": np.log1p(all_pins) - np.log1p(usual),
+        "is_virtual_supply": 1.0 * (feeding_nets(circuit, sums) & is_signal),
+    }
+    return _matrix(NET_FEATURES, columns)
 
 
-def _pin_statistics(
-    circuit: FlatCircuit, bodies: Bodies, reference_m: float
-) -> Iterator[NDArray[np.float64]]:
-    """What each pin of a definition adds to its net, [p] for every counted column of `NET_FEATURES`."""
-    columns = card_columns(circuit, reference_m)
+def _net_sums(circuit: FlatCircuit, sums: NetSums, reference_m: float) -> dict[str, FloatArray]:
+    """What is added up over the pins, and over the devices, on every net: [N] each."""
+    bodies = sums.bodies
+    cards = card_columns(circuit, reference_m)
     card = np.repeat(bodies.card, bodies.device_pins)
     kind, role = circuit.table.device_type[card], bodies.pin_role
-    is_mos = np.isin(kind, (DeviceType.NMOS, DeviceType.PMOS))
-    gate, source_drain = is_mos & (role == PinRole.GATE), is_mos & (role == PinRole.SOURCE_DRAIN)
+    is_mos, is_pmos = np.isin(kind, _MOS), kind == DeviceType.PMOS
+    gate, channel = is_mos & (role == PinRole.GATE), is_mos & (role == PinRole.SOURCE_DRAIN)
     resistor, capacitor = kind == DeviceType.RESISTOR, kind == DeviceType.CAPACITOR
-    diode = kind == DeviceType.DIODE
-    width, length, copies = columns["width"][card], columns["length"][card], columns["copies"][card]
+    diode, bipolar = kind == DeviceType.DIODE, np.isin(kind, _BIPOLAR)
+    passive = resistor | capacitor | diode
     ones = np.ones(len(card))
-    for chosen, values in (
-        (is_mos, ones),
-        (gate, ones),
-        (source_drain, ones),
-        (is_mos & (role == PinRole.BULK), ones),
-        (is_mos, width),
-        (is_mos, length),
-        (gate, width),
-        (source_drain, width),
-        (kind == DeviceType.PMOS, ones),
-        (resistor, ones),
-        (resistor, width),
-        (resistor, length),
-        (capacitor, ones),
-        (capacitor, columns["fingers"][card] * copies),
-        (capacitor, columns["value"][card] * 1e15 * copies),
-        (diode, ones),
-        (diode, columns["area"][card]),
-        (diode, columns["perimeter"][card]),
-        (np.isin(kind, (DeviceType.NPN, DeviceType.PNP)), ones),
-    ):
-        yield np.where(chosen, values, 0.0)
+    width, length = cards["width"][card], cards["length"][card]
+    of_pins = {
+        "gate_pins": (gate, ones),
+        "source_drain_pins": (channel, ones),
+        "bulk_pins": (is_mos & (role == PinRole.BULK), ones),
+        "pmos_gates": (gate & is_pmos, ones),
+        "pmos_source_drains": (channel & is_pmos, ones),
+        "gate_width": (gate, width),
+        "source_drain_width": (channel, width),
+        "passive_pins": (passive, ones),
+        "bipolar_pins": (bipolar, ones),
+        "other_pins": (~(is_mos | passive | bipolar), ones),
+    }
+    of_devices = {
+        "mos": (is_mos, ones),
+        "mos_width": (is_mos, width),
+        "mos_length": (is_mos, length),
+        "resistors": (resistor, ones),
+        "resistor_width": (resistor, width),
+        "resistor_length": (resistor, length),
+        "capacitors": (capacitor, ones),
+        "capacitor_fingers": (capacitor, (cards["fingers"] * cards["copies"])[card]),
+        "capacitor_length": (capacitor, length),
+        "capacitor_value": (capacitor, (cards["value"] * cards["copies"])[card] * 1e15),
+        "diodes": (diode, ones),
+        "diode_area": (diode, cards["area"][card]),
+        "diode_perimeter": (diode, cards["perimeter"][card]),
+        "device_area": (ones > 0, cards["device_area"][card]),
+    }
+    switching = 1.0 * (gate | channel)
+    return {
+        **{name: sums.over_pins(np.where(chosen, values, 0.0)) for name, (chosen, values) in of_pins.items()},
+        **{name: sums.over_devices(np.where(rows, of, 0.0)) for name, (rows, of) in of_devices.items()},
+        "repeated_pins": sums.over_pins(switching) - sums.over_devices(switching),
+    }
 
 
 def card_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
     """Feature matrix of the device cards, [K, F] in the order of `DEVICE_FEATURES`."""
-    columns, table = card_columns(circuit, reference_m), circuit.table
-    types = np.eye(len(DeviceType))[table.device_type]
-    numbers = [
-        columns["copies"],
-        columns["fingers"],
-        columns["width"],
-        columns["length"],
-        columns["area"],
-        columns["perimeter"],
-        np.where(table.device_type == DeviceType.CAPACITOR, columns["value"] * 1e15, 0.0),
-        np.where(table.device_type == DeviceType.RESISTOR, columns["value"] * 1e-3, 0.0),
-        table.pins.astype(np.float64),
-    ]
-    rows = np.concatenate([types, np.stack([_log(column) for column in numbers], axis=1)], axis=1)
-    return rows.astype(np.float32)
+    cards, table = card_columns(circuit, reference_m), circuit.table
+    kind, copies, fingers = table.device_type, cards["copies"], cards["fingers"]
+    width, length = cards["width"], cards["length"]
+    resistor, capacitor, diode = (
+        1.0 * (kind == of) for of in (DeviceType.RESISTOR, DeviceType.CAPACITOR, DeviceType.DIODE)
+    )
+    one_width = _share(width, copies)
+    known = (one_width > 0) & (length > 0)
+    columns = {
+        "multiplier": copies,
+        "width": width,
+        "length": length,
+        "area": cards["area"],
+        "perimeter": cards["perimeter"],
+        "resistors": resistor * copies,
+        "resistor_width": resistor * width,
+        "resistor_length": resistor * length,
+        "capacitors": capacitor * copies,
+        "capacitor_fingers": capacitor * fingers * copies,
+        "capacitor_length": capacitor * length,
+        "diodes": diode * copies,
+        "diode_area": diode * cards["area"],
+        "diode_perimeter": diode * cards["perimeter"],
+        "terminals": table.pins.astype(np.float64),
+        **{f"is_{of.name.lower()}": 1.0 * (kind == of) for of in DeviceType},
+        "fingers": fingers,
+        "finger_width": one_width / np.maximum(fingers, 1.0),
+        "aspect": np.log(np.where(known, one_width, 1.0) / np.where(known, length, 1.0)),
+        "capacitance": capacitor * cards["value"] * 1e15,
+        "resistance": resistor * cards["value"] * 1e-3,
+        "device_area": cards["device_area"],
+    }
+    return _matrix(DEVICE_FEATURES, columns)
 
 
 def device_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:

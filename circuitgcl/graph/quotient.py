@@ -135,7 +135,7 @@ def class_counts(
     circuit: FlatCircuit, rails: NDArray[np.int8], rounds: int = DEFAULT_ROUNDS
 ) -> dict[str, int]:
     """Number of distinct nets, devices and pins, as far as an encoder of `rounds` layers sees."""
-    features = net_features(circuit, channel_length_m(circuit))
+    features = net_features(circuit, rails, channel_length_m(circuit))
     return structural_colours(circuit, rails, features, rounds).counts()
 
 

@@ -10,9 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.contexts import ContextKind, ContextTable, TerminalTable, shared_children
+from circuitgcl.graph.adjacency import adjacency_features
+from circuitgcl.graph.contexts import (
+    ContextKind,
+    ContextTable,
+    TerminalTable,
+    shared_children,
+    terminal_rows,
+)
 from circuitgcl.graph.device_bodies import Bodies
-from circuitgcl.graph.feature_schema import MAX_COORDINATES
+from circuitgcl.graph.feature_schema import ADJACENCY_FEATURES, MAX_COORDINATES
 from circuitgcl.graph.features import Float32Array, card_columns
 from circuitgcl.graph.indices import IndexRelation
 from circuitgcl.graph.pins import known_roles
@@ -21,9 +28,9 @@ from circuitgcl.graph.shared_parts import Memberships, shared_parts
 from circuitgcl.netlist.records import Definition, FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole
 
-_COUNTS = 8
-_STATISTICS = 9  # the counts, and the area of the leaf cells joined
-_OTHER_SLOT, _GATE_WIDTH, _SOURCE_DRAIN_WIDTH, _LEAVES, _JOINED_AREA = 4, 5, 6, 7, 8
+# statistics of a local net: counts by role and polarity, then these; all but the last are features
+_OTHER_SLOT, _GATE_WIDTH, _SOURCE_DRAIN_WIDTH, _LEAVES, _BULK_SLOT, _JOINED_AREA = range(4, 10)
+_COUNTS, _STATISTICS = 9, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +44,66 @@ class _Contents:
 
 def terminal_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
     """Features of every (definition, local net), [Q, F] in the order of `TERMINAL_FEATURES`."""
-    columns = card_columns(circuit, reference_m)
-    card_area = columns["width"] * np.maximum(columns["length"], 1.0)
-    own = _own_statistics(circuit, columns["width"])
+    columns, bodies = card_columns(circuit, reference_m), Bodies.of(circuit)
+    own = _own_statistics(circuit, bodies, columns["width"])
     contents: list[_Contents] = []  # children come before parents
     rows = []
-    for definition, statistics in zip(circuit.definitions, own, strict=True):
-        contents.append(_contents(definition, statistics, card_area, contents))
-        rows.append(_rows(definition, contents[-1]))
+    crossed = _cross_coupled(circuit, bodies)
+    for definition, statistics, is_crossed in zip(circuit.definitions, own, crossed, strict=True):
+        contents.append(_contents(definition, statistics, columns["device_area"], contents))
+        rows.append(_rows(definition, contents[-1], is_crossed))
     features = np.concatenate(rows)
     scale = np.full(len(features), np.log(reference_m * 1e9))
     return np.column_stack([features, scale]).astype(np.float32)
 
 
-def _own_statistics(circuit: FlatCircuit, card_width: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def _own_statistics(
+    circuit: FlatCircuit, bodies: Bodies, card_width: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
     """Pins and widths on the local nets of every definition, [n, _STATISTICS] each; children left out."""
-    bodies = Bodies.of(circuit)
     card = np.repeat(bodies.card, bodies.device_pins)
     kind, role = circuit.table.device_type[card], bodies.pin_role
     gate, source_drain = role == PinRole.GATE, role == PinRole.SOURCE_DRAIN
-    slot = np.full(len(card), _OTHER_SLOT)
+    slot = np.where(role == PinRole.BULK, _BULK_SLOT, _OTHER_SLOT)
     for place, chosen in enumerate(
         polarity & part
         for part in (gate, source_drain)
         for polarity in (kind == DeviceType.NMOS, kind == DeviceType.PMOS)
     ):
         slot[chosen] = place
-    counted = (slot != _OTHER_SLOT) | (role != PinRole.BULK)
     bounds = offsets(np.array([part.net_count for part in circuit.definitions]))
     net = np.repeat(bounds[:-1], np.diff(bodies.pin_offset)) + bodies.pin_net
-    found = np.zeros((int(bounds[-1]), _STATISTICS))
-    np.add.at(found, (net[counted], slot[counted]), 1.0)
+    rows = int(bounds[-1])
+    counts = np.bincount(net * _STATISTICS + slot, minlength=rows * _STATISTICS)
+    found = counts.reshape(rows, _STATISTICS).astype(np.float64)
     for column, chosen in (
         (_GATE_WIDTH, slot < 2),
         (_SOURCE_DRAIN_WIDTH, (slot >= 2) & (slot < _OTHER_SLOT)),
     ):
-        np.add.at(found[:, column], net[chosen], card_width[card[chosen]])
+        found[:, column] = np.bincount(net[chosen], card_width[card[chosen]], rows)
     return np.split(found, bounds[1:-1])
+
+
+def _cross_coupled(circuit: FlatCircuit, bodies: Bodies) -> list[NDArray[np.bool_]]:
+    """Whether each local net is cross-coupled with another inside its own body, [n] per definition.
+
+    Two nets are cross-coupled where each is the gate of a MOSFET whose source or drain is the other, as in
+    the bit of a memory, a latch or a sense amplifier.
+    """
+    device = np.repeat(np.arange(len(bodies.card)), bodies.device_pins)
+    bounds = offsets(np.array([part.net_count for part in circuit.definitions]))
+    net = np.repeat(bounds[:-1], np.diff(bodies.pin_offset)) + bodies.pin_net
+    gate_net = np.full(len(bodies.card), -1)
+    is_gate = bodies.pin_role == PinRole.GATE
+    gate_net[device[is_gate]] = net[is_gate]
+    driven, gate = net, gate_net[device]
+    kept = (bodies.pin_role == PinRole.SOURCE_DRAIN) & (gate >= 0) & (gate != driven)
+    driven, gate, count = driven[kept], gate[kept], int(bounds[-1])
+    drives = np.unique(gate * count + driven)
+    back = drives % count * count + drives // count
+    crossed = np.zeros(count, bool)
+    crossed[drives[np.isin(drives, back)] // count] = True
+    return np.split(crossed, bounds[1:-1])
 
 
 def _contents(
@@ -99,40 +129,59 @@ def _contents(
     return _Contents(own, devices, area)
 
 
-def _rows(definition: Definition, contents: _Contents) -> NDArray[np.float64]:
+def _rows(definition: Definition, contents: _Contents, crossed: NDArray[np.bool_]) -> NDArray[np.float64]:
     """All columns but the last of a definition's local nets, [n, F - 1]."""
-    count = definition.net_count
+    count, found = definition.net_count, contents.statistics
     children = np.bincount(definition.child_net, minlength=count)
     cell = np.log1p([contents.devices, contents.area, count, definition.port_count])
     return np.column_stack(
         [
-            np.log1p(contents.statistics[:, :_COUNTS]),
+            np.log1p(found[:, :_COUNTS]),
             np.log1p(children),
             np.arange(count) < definition.port_count,
             np.full(count, len(definition.device_card) > 0),
             np.tile(cell, (count, 1)),
-            np.log1p(contents.statistics[:, _JOINED_AREA]),
+            np.log1p(found[:, _JOINED_AREA]),
+            crossed,
         ]
     )
 
 
-def pair_features(circuit: FlatCircuit, terminals: TerminalTable, contexts: ContextTable) -> Float32Array:
+def pair_features(
+    circuit: FlatCircuit,
+    rails: NDArray[np.int8],
+    terminals: TerminalTable,
+    contexts: ContextTable,
+    reference_m: float,
+) -> Float32Array:
     """Pair-relative features of every context, [K, F] in the order of `PAIR_FEATURES`.
 
     They are symmetric in the two sides of a context.
+
+    Args:
+        circuit: the flat circuit.
+        rails: [N] rail kind of the flat nets.
+        terminals: its terminal table.
+        contexts: its contexts.
+        reference_m: the technology's length scale.
     """
     count = len(contexts.kind)
     definition_a = terminals.definition[contexts.side_a]
     definition_b = terminals.definition[contexts.side_b]
     local_a, local_b = terminals.local[contexts.side_a], terminals.local[contexts.side_b]
     same = contexts.kind == ContextKind.SAME
-    shared = np.zeros((count, 5))
+    shared = np.zeros((count, 5 + len(ADJACENCY_FEATURES)))
+    is_signal = np.zeros(len(terminals.definition), bool)
+    is_signal[terminal_rows(circuit, terminals)[rails[circuit.terminal_net] == 0]] = True
+    width = card_columns(circuit, reference_m)["width"]
     for index in np.unique(definition_a[same]).tolist():
         rows = np.flatnonzero(same & (definition_a == index))
         pair = np.stack([local_a[rows], local_b[rows]], axis=1)
         definition = circuit.definitions[index]
         shared[rows, :4] = _shared_devices(circuit, definition, pair)
         shared[rows, 4] = shared_children(definition, pair)
+        is_rail = ~is_signal[terminals.offset[index] :][: definition.net_count]
+        shared[rows, 5:] = adjacency_features(circuit, definition, pair, is_rail, width)
     coordinate = np.eye(MAX_COORDINATES)[np.minimum(contexts.coordinate, MAX_COORDINATES - 1)]
     return np.column_stack(
         [

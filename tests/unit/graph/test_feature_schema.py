@@ -9,6 +9,7 @@ import pytest
 from circuitgcl.graph.feature_schema import FEATURES, SCHEMA_VERSION, feature_schema, feature_table
 
 PAGE = Path(__file__).parents[3] / "docs" / "features.md"
+PUBLISHED = {"net": 17, "device": 16, "pin": 1}
 
 
 @pytest.mark.parametrize("rows", FEATURES)
@@ -19,6 +20,12 @@ def test_names_are_distinct_and_everything_is_explained(rows: str):
         assert feature.name.isidentifier()
         assert feature.unit, feature
         assert feature.meaning, feature
+
+
+@pytest.mark.parametrize("rows", FEATURES)
+def test_every_published_statistic_is_there(rows: str):
+    found = {feature.published for feature in FEATURES[rows]} - {0}
+    assert found == set(range(1, PUBLISHED.get(rows, 0) + 1))
 
 
 def test_checkpoints_hold_version_names_and_units():
@@ -32,4 +39,4 @@ def test_checkpoints_hold_version_names_and_units():
 
 def test_the_page_is_the_schema():
     assert PAGE.read_text(encoding="utf-8") == feature_table()
-    assert "| `gate_width` | channel lengths, log | sum of W over its gates |" in feature_table()
+    assert "| `mos_width` | channel lengths, log | 5 | sum of W of its MOSFETs |" in feature_table()

@@ -11,6 +11,7 @@ import pytest
 from circuitgcl.graph import CircuitGraph, build_graph
 from circuitgcl.graph.contexts import ContextKind
 from circuitgcl.graph.feature_schema import (
+    ADJACENCY_FEATURES,
     DEVICE_FEATURES,
     NET_FEATURES,
     PAIR_FEATURES,
@@ -26,6 +27,17 @@ from circuitgcl.graph.features import (
 )
 from circuitgcl.graph.indices import IndexRelation
 from circuitgcl.netlist import FlatCircuit
+
+OTA = """.subckt ota inp inn bias out vdd gnd
+m1 x inp tail gnd nmos w=2u l=0.1u
+m2 out inn tail gnd nmos w=2u l=0.1u
+m3 x x vdd vdd pmos w=1u l=0.2u
+m4 out x vdd vdd pmos w=1u l=0.2u
+m5 tail bias gnd gnd nmos w=4u l=0.1u m=2
+r1 out fb 10k
+c1 fb gnd 20f
+.ends
+"""
 
 
 @pytest.fixture
@@ -47,27 +59,127 @@ def log_all(values: dict[str, float]) -> dict[str, float]:
     return {name: log1p(value) for name, value in values.items()}
 
 
+# pins on the signal nets x, out, tail, fb, inp, inn, bias, bulks left out
+MEAN_PINS = (4 + 3 + 3 + 2 + 1 + 1 + 1) / 7
+
+
 def test_nets(graph: CircuitGraph):
     """Drawn sizes count in channel lengths of 0.1 um: W = 2u is 20."""
     assert graph.channel_length_m == pytest.approx(0.1e-6)
-    mirror = {"mos": 4, "gate_pins": 2, "source_drain_pins": 2, "pmos_pins": 3, "instances": 1}
-    mirror |= {"mos_width": 20 + 3 * 10, "mos_length": 1 + 3 * 2, "gate_width": 20, "source_drain_width": 30}
-    assert net_row(graph, "x") == pytest.approx(log_all(mirror) | {"inverse_level": 1.0})
+    # m1 20/1, m3 10/2 diode-connected, m4 10/2; a diffusion is 2.5 long, and one finger has two
+    counts = {"mos": 3, "gate_pins": 2, "source_drain_pins": 2, "pmos_gates": 2, "pmos_source_drains": 1}
+    counts |= {"mos_width": 20 + 2 * 10, "mos_length": 1 + 2 * 2, "gate_width": 20, "source_drain_width": 30}
+    counts |= {"repeated_pins": 1, "device_area": 20 * 6 + 2 * 10 * 7, "instances": 1}
+    counts |= {"mean_gate_width": 10, "mean_source_drain_width": 15, "pins_per_instance": 4}
+    shares = {"inverse_level": 1, "gate_share": 0.5, "pmos_share": 0.75}
+    fanout = {"relative_fanout": log(5 / (1 + MEAN_PINS))}
+    assert net_row(graph, "x") == pytest.approx(log_all(counts) | shares | fanout)
     tail = {"mos": 3, "source_drain_pins": 3, "mos_width": 20 + 20 + 2 * 40, "mos_length": 3, "instances": 1}
-    assert net_row(graph, "tail") == pytest.approx(
-        log_all(tail | {"source_drain_width": 120}) | {"inverse_level": 1.0}
-    )
-    feedback = {
-        "resistors": 1,
-        "capacitors": 1,
-        "capacitor_fingers": 1,
-        "capacitor_value": 20,
-        "instances": 1,
-    }
-    assert net_row(graph, "fb") == pytest.approx(log_all(feedback) | {"inverse_level": 1.0})
+    tail |= {"source_drain_width": 120, "device_area": 120 * 6, "mean_source_drain_width": 40}
+    tail |= {"pins_per_instance": 3}
+    fanout = {"relative_fanout": log(4 / (1 + MEAN_PINS))}
+    assert net_row(graph, "tail") == pytest.approx(log_all(tail) | {"inverse_level": 1} | fanout)
+    plate = 20e-15 / 1.5e-3 / 1e-14  # a metal plate of 20 fF, in squares of 0.1 um
+    feedback = {"resistors": 1, "capacitors": 1, "capacitor_fingers": 1, "capacitor_value": 20}
+    feedback |= {"instances": 1, "device_area": plate}
+    fanout = {"relative_fanout": log(3 / (1 + MEAN_PINS))}
+    assert net_row(graph, "fb") == pytest.approx(log_all(feedback) | {"inverse_level": 1} | fanout)
     bias = {"mos": 1, "gate_pins": 1, "mos_width": 80, "mos_length": 1, "gate_width": 80, "instances": 1}
-    assert net_row(graph, "bias") == pytest.approx(log_all(bias) | {"is_port": 1.0, "inverse_level": 1.0})
+    bias |= {"device_area": 80 * 6, "mean_gate_width": 80, "pins_per_instance": 1}
+    flags = {"is_port": 1, "inverse_level": 1, "gate_share": 1}
+    fanout = {"relative_fanout": log(2 / (1 + MEAN_PINS))}
+    assert net_row(graph, "bias") == pytest.approx(log_all(bias) | flags | fanout)
     assert net_row(graph, "vdd")["bulk_pins"] == pytest.approx(log1p(2))
+
+
+DIODE = ".subckt top a b gnd\nm1 a a b gnd nmos w=1u l=0.1u m=2\nm2 b b b gnd nmos w=1u l=0.1u\n{more}.ends\n"
+WRAPPED = """.subckt switch d g s b
+m1 d g s b nmos w=1u l=0.1u
+.ends
+.subckt top a b gnd
+x1 a a b gnd switch m=2
+x2 b b b gnd switch
+.ends
+"""
+
+
+def test_a_device_counts_once_however_it_is_connected(flat: Callable[..., FlatCircuit]):
+    """Inside a cell and from outside: a diode, and a capacitor of a transistor."""
+    inside = build_graph(flat(DIODE.format(more="")))
+    outside = build_graph(flat(WRAPPED, "top"))
+    for graph in (inside, outside):
+        for net, mos, gates, channels, repeated in (("a", 1, 1, 1, 1), ("b", 2, 1, 3, 2)):
+            found = {name: round(float(np.expm1(value))) for name, value in net_row(graph, net).items()}
+            counts = (found["mos"], found["gate_pins"], found["source_drain_pins"], found["repeated_pins"])
+            assert counts == (mos, gates, channels, repeated)
+        assert net_row(graph, "a")["mos_width"] == pytest.approx(log1p(20))
+        assert net_row(graph, "b")["mos_width"] == pytest.approx(log1p(30))
+        assert net_row(graph, "a")["device_area"] == pytest.approx(log1p(20 * 6))
+
+
+def test_order_of_cards_and_names_of_nets_tell_nothing(flat: Callable[..., FlatCircuit]):
+    graph = build_graph(flat(OTA))
+    head, *cards, tail = OTA.strip().splitlines()
+    turned = "\n".join([head, *reversed(cards), tail, ""])
+    renamed = OTA.replace(" x", " n7").replace("tail", "zz").replace(" fb", " aa")
+    other = {"x": "n7", "tail": "zz", "fb": "aa"}
+    for text, names in ((turned, {}), (renamed, other)):
+        found = build_graph(flat(text))
+        for net in graph.circuit.net_names():
+            assert net_row(found, names.get(net, net)) == net_row(graph, net)
+
+
+def test_order_of_instances_tells_nothing(flat: Callable[..., FlatCircuit]):
+    cards = LATCHES.strip().splitlines()[-5:-1]
+    before = build_graph(flat(LATCHES, "top"))
+    turned = LATCHES.replace("\n".join(cards), "\n".join(reversed(cards)))
+    assert turned != LATCHES
+    after = build_graph(flat(turned, "top"))
+    assert sorted(after.circuit.net_names()) == sorted(before.circuit.net_names())
+    for net in before.circuit.net_names():
+        assert net_row(after, net) == pytest.approx(net_row(before, net))
+
+
+LATCHES = """.subckt latch q nq en vdd gnd
+m1 q nq gnd gnd nmos w=1u l=0.1u
+m2 nq q gnd gnd nmos w=1u l=0.1u
+m3 q nq vdd vdd pmos w=1u l=0.1u
+m4 nq q vdd vdd pmos w=1u l=0.1u
+m5 q en gnd gnd nmos w=2u l=0.1u
+.ends
+.subckt top a b c d vdd gnd
+x1 a b c vdd gnd latch
+x2 b c d vdd gnd latch
+x3 c d d vdd gnd latch
+x4 d a a vdd gnd latch
+.ends
+"""
+
+
+def test_cross_coupled_nets(flat: Callable[..., FlatCircuit]):
+    graph = build_graph(flat(LATCHES, "top"))
+    latch = terminal_row(graph, "latch", "q")
+    assert latch["cross_coupled"] == 1
+    assert "cross_coupled" not in terminal_row(graph, "latch", "en")
+    assert "cross_coupled" not in terminal_row(graph, "top", "a")  # of the cells below, not of this one
+
+
+SUPPLIED = """.subckt inv a y vdd gnd
+mp y a vdd vdd pmos w=1u l=0.1u
+mn y a gnd gnd nmos w=1u l=0.1u
+.ends
+.subckt top a b c d en vdd gnd
+msw virtual en vdd vdd pmos w=9u l=0.1u
+"""
+
+
+@pytest.mark.parametrize(("count", "flag"), [(2, 0), (3, 1)])
+def test_a_virtual_supply_is_flagged(flat: Callable[..., FlatCircuit], count: int, flag: int):
+    gates = "".join(f"x{n} {'abc'[n]} {'bcd'[n]} virtual gnd inv\n" for n in range(count))
+    graph = build_graph(flat(SUPPLIED + gates + ".ends\n", "top"))
+    assert net_row(graph, "virtual").get("is_virtual_supply", 0) == flag
+    for net in ("b", "c", "en"):
+        assert "is_virtual_supply" not in net_row(graph, net)
 
 
 def test_other_devices_on_a_net(flat: Callable[..., FlatCircuit]):
@@ -80,6 +192,8 @@ m1 a b gnd gnd nmos w=1u l=0.1u nf=4
 .ends
 """
     found = net_row(build_graph(flat(text)), "a")
+    # four fingers of W / 4 share three inner diffusions; the diode has the area drawn, the npn none
+    assert found["device_area"] == pytest.approx(log1p(10 * (1 + 2.5 * 5 / 4) + 4))
     assert found["bipolar_pins"] == found["diodes"] == found["mos"] == pytest.approx(log(2))
     assert found["diode_perimeter"] == pytest.approx(log1p(20))
     assert found["diode_area"] == pytest.approx(log1p(4))
@@ -88,11 +202,34 @@ m1 a b gnd gnd nmos w=1u l=0.1u nf=4
 def test_devices(graph: CircuitGraph):
     device = dict(zip(graph.circuit.device_names(), graph.device_features, strict=True))
     tail = log_all({"multiplier": 2, "fingers": 1, "width": 80, "length": 1, "terminals": 4})
-    assert row(DEVICE_FEATURES, device["m5"]) == pytest.approx(tail | {"is_nmos": 1})
-    resistor = log_all({"multiplier": 1, "fingers": 1, "resistance": 10, "terminals": 2})
+    tail |= log_all({"finger_width": 40, "device_area": 80 * 6}) | {"is_nmos": 1, "aspect": log(40)}
+    assert row(DEVICE_FEATURES, device["m5"]) == pytest.approx(tail)
+    resistor = log_all({"multiplier": 1, "fingers": 1, "resistors": 1, "resistance": 10, "terminals": 2})
     assert row(DEVICE_FEATURES, device["r1"]) == pytest.approx(resistor | {"is_resistor": 1})
-    capacitor = log_all({"multiplier": 1, "fingers": 1, "capacitance": 20, "terminals": 2})
-    assert row(DEVICE_FEATURES, device["c1"]) == pytest.approx(capacitor | {"is_capacitor": 1})
+    numbers = {"multiplier": 1, "fingers": 1, "capacitors": 1, "capacitor_fingers": 1, "capacitance": 20}
+    numbers |= {"terminals": 2, "device_area": 20e-15 / 1.5e-3 / 1e-14}
+    assert row(DEVICE_FEATURES, device["c1"]) == pytest.approx(log_all(numbers) | {"is_capacitor": 1})
+
+
+def test_drawn_passives(flat: Callable[..., FlatCircuit]):
+    text = """.subckt rc a b gnd
+r1 a b 1k w=1u l=5u m=2
+c1 a gnd 1p w=2u l=3u m=3
+d1 b gnd dio area=4e-12 pj=8e-6
+m1 a b gnd gnd nmos w=1u l=1u
+.model dio d
+.ends
+"""
+    graph = build_graph(flat(text))
+    device = dict(zip(graph.circuit.device_names(), graph.device_features, strict=True))
+    resistor, capacitor, diode = (row(DEVICE_FEATURES, device[name]) for name in ("r1", "c1", "d1"))
+    expected = {"resistors": 2, "resistor_width": 2, "resistor_length": 5, "device_area": 10}
+    assert {name: resistor[name] for name in expected} == pytest.approx(log_all(expected))
+    expected = {"capacitors": 3, "capacitor_fingers": 3, "capacitor_length": 3, "device_area": 18}
+    assert {name: capacitor[name] for name in expected} == pytest.approx(log_all(expected))
+    expected = {"diodes": 1, "diode_area": 4, "diode_perimeter": 8, "device_area": 4}
+    assert {name: diode[name] for name in expected} == pytest.approx(log_all(expected))
+    assert net_row(graph, "a")["capacitor_length"] == pytest.approx(log1p(3))
 
 
 def test_pins(graph: CircuitGraph):
@@ -126,24 +263,40 @@ def terminal_row(graph: CircuitGraph, cell: str, net: str) -> dict[str, float]:
 
 
 def test_terminals_of_a_leaf(graph: CircuitGraph):
-    area = 2 * 20 * 1 + 2 * 10 * 2 + 80 * 1  # width times length; the passives have neither
+    plate = 20e-15 / 1.5e-3 / 1e-14
+    area = 2 * 20 * 6 + 2 * 10 * 7 + 80 * 6 + plate  # width times gate and diffusions; the resistor has none
     counts = {"pmos_gates": 2, "nmos_source_drains": 1, "pmos_source_drains": 1, "gate_width": 20}
     counts |= {"source_drain_width": 30, "leaf_cells": 1, "cell_devices": 7, "cell_area": area}
     counts |= {"cell_nets": 9, "cell_ports": 6, "joined_area": area}
     expected = log_all(counts) | {"is_leaf": 1, "channel_length": log(100)}
     assert terminal_row(graph, "ota", "x") == pytest.approx(expected)
     assert terminal_row(graph, "ota", "fb")["other_pins"] == pytest.approx(log1p(2))
-    assert "other_pins" not in terminal_row(graph, "ota", "vdd")  # bulks do not count
+    supply = terminal_row(graph, "ota", "vdd")
+    assert "other_pins" not in supply  # bulks do not count
+    assert supply["bulk_pins"] == pytest.approx(log1p(2))
 
 
 def test_terminals_of_an_array(bit_array: Callable[[int, int], FlatCircuit]):
     graph = build_graph(bit_array(3, 4))
     found = terminal_row(graph, "array", "bl_2")
-    bit_area = 2 * 4 + 2 * 6 + 2 * 2  # widths in channel lengths of 0.05 um, all one long
+    bit_area = (2 * 4 + 2 * 6 + 2 * 2) * 6  # widths in channel lengths of 0.05 um, all one long
     counts = {"nmos_source_drains": 3, "source_drain_width": 3 * 4, "leaf_cells": 3, "children": 3}
     counts |= {"cell_devices": 72, "cell_area": 12 * bit_area, "cell_nets": 13, "cell_ports": 13}
     counts |= {"joined_area": 3 * bit_area}
     assert found == pytest.approx(log_all(counts) | {"is_port": 1, "channel_length": log(50)})
+
+
+def test_companions_stay_where_they_are_when_an_array_grows(bit_array: Callable[[int, int], FlatCircuit]):
+    """Four times the rows: counts grow, what is per cell, per pin or a share does not."""
+    small, large = build_graph(bit_array(4, 4)), build_graph(bit_array(16, 4))
+    before, after = net_row(small, "bl_2"), net_row(large, "bl_2")
+    for name in ("mean_source_drain_width", "gate_share", "pmos_share", "inverse_level", "is_port"):
+        assert before.get(name, 0) == pytest.approx(after.get(name, 0)), name
+    assert after["mos"] > before["mos"] + 1
+    before, after = net_row(small, "xbit_r1_c1/q"), net_row(large, "xbit_r1_c1/q")
+    # the border of the small array weighs more in its mean
+    assert before.pop("relative_fanout") == pytest.approx(after.pop("relative_fanout"), abs=0.15)
+    assert before == pytest.approx(after)  # nothing of a bit tells how large its array is
 
 
 def test_an_array_twice_as_large_has_the_same_cells(bit_array: Callable[[int, int], FlatCircuit]):
@@ -158,7 +311,7 @@ def test_an_array_twice_as_large_has_the_same_cells(bit_array: Callable[[int, in
     assert terminal_row(small, "array", "bl_0")["children"] < terminal_row(large, "array", "bl_0")["children"]
 
 
-def pair_row(graph: CircuitGraph, *nets: str) -> dict[str, float]:
+def context_row(graph: CircuitGraph, *nets: str) -> dict[str, float]:
     flat = graph.circuit.net_names()
     wanted = sorted(flat.index(net) for net in nets)
     (pair,) = np.flatnonzero((graph.contexts.pair == wanted).all(axis=1))
@@ -167,6 +320,11 @@ def pair_row(graph: CircuitGraph, *nets: str) -> dict[str, float]:
 
 
 def test_pairs_of_a_leaf(graph: CircuitGraph):
+    adjacency = {feature.name for feature in ADJACENCY_FEATURES}
+
+    def pair_row(graph: CircuitGraph, a: str, b: str) -> dict[str, float]:
+        return {name: value for name, value in context_row(graph, a, b).items() if name not in adjacency}
+
     base = {"is_same": 1, "relation_none": 1, "same_cell": 1}
     shared = log(2)
     assert pair_row(graph, "x", "out") == pytest.approx(base | {"shared_gate_source_drain": shared})
@@ -177,7 +335,7 @@ def test_pairs_of_a_leaf(graph: CircuitGraph):
 
 def test_pairs_across_cells(bit_array: Callable[[int, int], FlatCircuit]):
     graph = build_graph(bit_array(2, 3))
-    found = pair_row(graph, "xbit_r0_c1/q", "xbit_r0_c2/q")
+    found = context_row(graph, "xbit_r0_c1/q", "xbit_r0_c2/q")
     assert found == {
         "is_neighbour": 1,
         "relation_none": 1,
@@ -185,7 +343,7 @@ def test_pairs_across_cells(bit_array: Callable[[int, int], FlatCircuit]):
         "same_cell": 1,
         "same_terminal": 1,
     }
-    found = pair_row(graph, "xbit_r0_c1/q", "xbit_r1_c1/nq")
+    found = context_row(graph, "xbit_r0_c1/q", "xbit_r1_c1/nq")
     assert found == {"is_neighbour": 1, "relation_none": 1, "coordinate_1": 1, "same_cell": 1}
     routing = graph.contexts.relation == IndexRelation.CROSS_SAME
     names = [f.name for f in PAIR_FEATURES]

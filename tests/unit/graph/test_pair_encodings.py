@@ -141,8 +141,8 @@ def test_array_indices(bit_array: Array):
 def test_run_length_is_that_of_the_smaller_net(bit_array: Array):
     """A bit line joins the bits of its column, 4; a word line those of its row, 2."""
     found = Encoded(build_graph(bit_array(4, 2)))
-    # width over length of the six transistors, in channel lengths
-    area = (4 + 6 + 2 + 6 + 2 + 4) * 1.0
+    # width of the six transistors times gate and two diffusions, in channel lengths
+    area = (4 + 6 + 2 + 6 + 2 + 4) * (1 + 2 * 2.5)
     assert found("bl_0", "wl_0")["run_length"] == pytest.approx(np.log1p(np.sqrt(2 * area)), rel=1e-5)
     assert found("bl_0", "bl_1")["run_length"] == pytest.approx(np.log1p(np.sqrt(4 * area)), rel=1e-5)
 
