@@ -17,6 +17,7 @@ from circuitgcl.netlist import FlatCircuit
 
 NAMES = [feature.name for feature in ADJACENCY_FEATURES]
 MICRO = 1e-6
+Card = tuple[str, str, str, str, int]  # polarity, drain, gate, source, copies
 
 
 def features(circuit: FlatCircuit, rails: set[str]) -> dict[tuple[str, str], dict[str, float]]:
@@ -111,7 +112,7 @@ CARDS = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(cards=CARDS)
-def test_adjacency_is_that_of_single_transistors(cards: list[Card], flat: Callable[..., FlatCircuit]):
+def test_adjacency_is_that_of_single_transistors(cards: list[Card], flat: Callable[..., FlatCircuit]) -> None:
     lines = [
         f"m{n} {d} {g} {s} sub {kind}mos w=1u l=1u m={copies}"
         for n, (kind, d, g, s, copies) in enumerate(cards)
@@ -123,7 +124,7 @@ def test_adjacency_is_that_of_single_transistors(cards: list[Card], flat: Callab
         assert found[pair] == pytest.approx(row), pair
 
 
-def test_a_series_stack(flat: Callable[..., FlatCircuit]):
+def test_a_series_stack(flat: Callable[..., FlatCircuit]) -> None:
     """Two gates with nothing but a diffusion between them face each other."""
     stack = "m1 out a mid gnd nmos w=2u l=1u\nm2 mid b gnd gnd nmos w=2u l=1u\n"
     found = features(flat(stack), {"gnd"})
@@ -133,7 +134,7 @@ def test_a_series_stack(flat: Callable[..., FlatCircuit]):
     assert found["b", "out"]["gate_diffusion_beside_signal"] == pytest.approx(1.0)
 
 
-def test_copies_are_devices(flat: Callable[..., FlatCircuit]):
+def test_copies_are_devices(flat: Callable[..., FlatCircuit]) -> None:
     card = "m{} out a mid gnd nmos w=2u l=1u{}\n"
     rest = "m9 mid b gnd gnd nmos w=2u l=1u\n"
     one = features(flat(card.format(1, " m=2") + rest), {"gnd"})
@@ -141,5 +142,5 @@ def test_copies_are_devices(flat: Callable[..., FlatCircuit]):
     assert one == {pair: pytest.approx(row) for pair, row in two.items()}
 
 
-def test_a_body_without_devices_says_nothing(bit_array: Callable[[int, int], FlatCircuit]):
+def test_a_body_without_devices_says_nothing(bit_array: Callable[[int, int], FlatCircuit]) -> None:
     assert not any(features(bit_array(2, 2), set()).values())
