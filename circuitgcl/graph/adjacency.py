@@ -168,4 +168,5 @@ def _short_conductance(
     here.data[:], there.data[:] = 1.0, 1.0
     series = one.multiply(there).tocsr() + other.multiply(here).tocsr()
     series.data = 1.0 / series.data
-    return _at(direct, a, b) + np.asarray(series.sum(axis=1)).ravel()
+    total: FloatArray = _at(direct, a, b) + np.asarray(series.sum(axis=1)).ravel()
+    return total
