@@ -19,6 +19,7 @@ from circuitgcl.graph.building import CircuitGraph
 from circuitgcl.graph.context_classes import circuit_classes
 from circuitgcl.graph.contexts import terminal_rows
 from circuitgcl.graph.features import technology_log
+from circuitgcl.graph.pair_encodings import PairStructure
 
 FARAD_PER_FEMTO = 1e-15
 
@@ -31,6 +32,7 @@ class LabelTensors:
     candidate_ff: Tensor
     distant_pair: Tensor  # [L', 2] extracted pairs that are no candidates
     distant_ff: Tensor  # [L']
+    distant_encoding: Tensor  # [L', F] relative structure of these pairs
     load_ff: Tensor  # [N] NaN where unknown
 
 
@@ -38,7 +40,7 @@ class LabelTensors:
 class DesignTensors:
     """One design, ready for a model."""
 
-    name: str
+    graph: CircuitGraph
     hetero: HeteroData  # nodes and relations for the encoder
     net_features: Tensor  # [N, F]
     terminal_features: Tensor  # [Q, F]
@@ -63,9 +65,16 @@ class DesignTensors:
     net_row: Tensor  # [flat N] row of every flat net
     pair_row: Tensor  # [flat P] row of every candidate pair
     labels: LabelTensors | None
-    technology_log: float = (
-        0.0  # natural logarithm of what capacitances are relative to, see `technology_log`
-    )
+
+    @property
+    def name(self) -> str:
+        """Name of the design."""
+        return self.graph.circuit.name
+
+    @property
+    def technology_log(self) -> float:
+        """Natural logarithm of what its capacitances are relative to (`graph.features.technology_log`)."""
+        return technology_log(self.graph.channel_length_m)
 
     def to(self, device: torch.device | str) -> DesignTensors:
         """The same design on another device."""
@@ -88,7 +97,7 @@ def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignT
     row = torch.from_numpy(terminal_rows(circuit, terminals)[kept])
     net = _index(circuit.terminal_net[kept])
     return DesignTensors(
-        name=circuit.name,
+        graph=graph,
         hetero=graph.to_hetero(),
         net_features=torch.from_numpy(graph.net_features),
         terminal_features=torch.from_numpy(graph.terminal_features),
@@ -113,7 +122,6 @@ def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignT
         net_row=torch.arange(circuit.net_count),
         pair_row=torch.arange(contexts.pair_count),
         labels=None if labels is None else _label_tensors(graph, labels),
-        technology_log=technology_log(graph.channel_length_m),
     )
 
 
@@ -131,7 +139,7 @@ def class_tensors(graph: CircuitGraph, rounds: int, labels: Labels | None = None
     players = np.bincount(played.whole, weights=played.count, minlength=len(terminal))
     is_signal = graph.rails[classes.quotient.net.representative] == 0
     return DesignTensors(
-        name=graph.circuit.name,
+        graph=graph,
         hetero=classes.quotient.to_hetero(),
         net_features=torch.from_numpy(classes.quotient.net_features),
         terminal_features=torch.from_numpy(graph.terminal_features[terminal]),
@@ -156,7 +164,6 @@ def class_tensors(graph: CircuitGraph, rounds: int, labels: Labels | None = None
         net_row=_index(classes.quotient.net_class),
         pair_row=_index(classes.pair.row_class),
         labels=None if labels is None else _label_tensors(graph, labels),
-        technology_log=technology_log(graph.channel_length_m),
     )
 
 
@@ -185,5 +192,6 @@ def _label_tensors(graph: CircuitGraph, labels: Labels) -> LabelTensors:
         candidate_ff=torch.from_numpy(candidate / FARAD_PER_FEMTO).float(),
         distant_pair=torch.from_numpy(labels.pair[~found].astype(np.int64)),
         distant_ff=torch.from_numpy(labels.coupling_farad[~found] / FARAD_PER_FEMTO).float(),
+        distant_encoding=torch.from_numpy(PairStructure(graph).encode(labels.pair[~found])),
         load_ff=torch.from_numpy(labels.load_farad / FARAD_PER_FEMTO).float(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors, class_tensors, design_tensors
 from circuitgcl.errors import DataError
 from circuitgcl.graph import CircuitGraph
+from circuitgcl.graph.pair_encodings import PairStructure
 from circuitgcl.models.capacitance import LoadOutputs
 from circuitgcl.models.checkpoint import DISTANT_SOURCE, ModelCheckpoint
 from circuitgcl.models.error_law import ErrorLaw
@@ -108,7 +110,7 @@ class Predictor:
             class_probability=self._classes(load).double().cpu().numpy()[nets],
             min_cap_farad=min_cap_farad,
         )
-        return prediction, DistantPairs(self, design, embedding, load.farad_log)
+        return prediction, DistantPairs(self, design)
 
     def _classes(self, load: LoadOutputs) -> Tensor:
         """Probability of each ground-capacitance class, [N, CLASS_COUNT].
@@ -129,11 +131,12 @@ class Predictor:
 class DistantPairs:
     """Coupling of pairs that meet in no context, should they couple at all."""
 
-    def __init__(
-        self, predictor: Predictor, design: DesignTensors, embedding: Tensor, load_log: Tensor
-    ) -> None:
+    def __init__(self, predictor: Predictor, design: DesignTensors) -> None:
         self._predictor, self._design = predictor, design
-        self._embedding, self._load_log = embedding, load_log
+
+    @cached_property
+    def _structure(self) -> PairStructure:
+        return PairStructure(self._design.graph)
 
     @torch.inference_mode()
     def coupling(self, pair: NDArray[np.int64]) -> Quantity:
@@ -152,9 +155,8 @@ class DistantPairs:
                 "By name they are found with circuitgcl.graph.net_numbers"
             )
         checkpoint = self._predictor.checkpoint
-        index = torch.from_numpy(np.ascontiguousarray(pair)).to(self._predictor.device)
-        rows = self._design.net_row[index]
-        value = checkpoint.model.distant(self._design, self._embedding, self._load_log, rows)
+        encoding = torch.from_numpy(self._structure.encode(pair)).to(self._predictor.device)
+        value = checkpoint.model.distant(encoding)
         source = torch.full((len(value),), DISTANT_SOURCE, device=value.device)
         return _quantity(value, source, checkpoint.coupling_error)
 

@@ -193,9 +193,7 @@ def _distant_offset(model: CapacitanceModel, designs: Sequence[DesignTensors], s
         labels = design.labels
         assert labels is not None
         if len(labels.distant_pair):
-            embedding = model.embed(design)
-            load = model.load(design, embedding, model.contexts(design, embedding)).farad_log
-            gap = labels.distant_ff.log() - model.distant(design, embedding, load, labels.distant_pair)
+            gap = labels.distant_ff.log() - model.distant(labels.distant_encoding)
             present = labels.distant_ff > FLOOR_FF
             total, count = total + float(gap[present].sum()), count + int(present.sum())
     return total / count
@@ -249,6 +247,7 @@ def _masked(design: DesignTensors, kept: Sequence[torch.Tensor]) -> DesignTensor
             candidate_ff=labels.candidate_ff.where(candidates, torch.nan),
             distant_pair=labels.distant_pair[distant],
             distant_ff=labels.distant_ff[distant],
+            distant_encoding=labels.distant_encoding[distant],
             load_ff=labels.load_ff.where(nets, torch.nan),
         ),
     )

@@ -115,6 +115,7 @@ def drawn_labels(labels: LabelTensors, count: int, min_cap_ff: float, seed: int)
         candidate_ff=labels.candidate_ff.where(chosen[:candidates], math.nan),
         distant_pair=labels.distant_pair[distant],
         distant_ff=labels.distant_ff[distant],
+        distant_encoding=labels.distant_encoding[distant],
         load_ff=labels.load_ff.where(loads, math.nan),
     )
 

@@ -124,7 +124,7 @@ class FinetuneModule(lightning.LightningModule):
         loss: Tensor = self.coupling_task(coupling, labels.candidate_ff, reference)
         loss = loss + self.load_task(load, labels.load_ff, reference)
         if len(labels.distant_pair):
-            distant = self.model.distant(design, embedding, load.farad_log, labels.distant_pair)
+            distant = self.model.distant(labels.distant_encoding)
             loss = loss + self.distant_task(distant, labels.distant_ff)
         return loss
 
@@ -150,6 +150,9 @@ def fit_scales(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> Non
     model.net_scale.fit(d.net_features[d.signal] for d in designs)
     model.terminal_scale.fit(d.terminal_features for d in designs)
     model.pair_scale.fit(d.context_features for d in designs)
+    distant = [d.labels.distant_encoding for d in designs if d.labels is not None]
+    if sum(map(len, distant)):
+        model.encoding_scale.fit(distant)
     model.encoder.eval()
     with torch.no_grad():
         model.embedding_scale.fit([model.embed(d)[d.signal] for d in designs])

@@ -54,6 +54,8 @@ NET_FEATURES = (
     Feature("diode_perimeter", LENGTH, "sum of their junction perimeters", 15),
     Feature("is_port", FLAG, "a port of the top cell", 16),
     Feature("inverse_level", SHARE, "1 / (1 + hierarchy level), 1 at the top", 17),
+    Feature("port_reads", FLAG, "a port of the top cell that the netlist states to be an input, or both"),
+    Feature("port_drives", FLAG, "an output, or both"),
     Feature("pmos_gates", COUNT, "gates of PMOS among `gate_pins`"),
     Feature("pmos_source_drains", COUNT, "PMOS among `source_drain_pins`"),
     Feature("gate_width", LENGTH, "sum of W over its gates"),

@@ -14,7 +14,7 @@ from circuitgcl.graph.feeding import feeding_nets
 from circuitgcl.graph.net_sums import NetSums
 from circuitgcl.graph.pins import pin_role_codes
 from circuitgcl.netlist.records import FlatCircuit
-from circuitgcl.schema import DeviceType, PinRole
+from circuitgcl.schema import DeviceType, PinRole, PortDirection
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -113,10 +113,12 @@ def net_features(circuit: FlatCircuit, rails: NDArray[np.int8], reference_m: flo
     is_signal = rails == 0
     all_pins = gates + channels + columns["passive_pins"] + columns["bipolar_pins"] + columns["other_pins"]
     usual = float(all_pins[is_signal].mean()) if is_signal.any() else 0.0
-    top = circuit.definitions[circuit.instance_definition[0]]
+    direction = port_directions(circuit)
     columns |= {
         "instances": instances,
-        "is_port": 1.0 * ((circuit.net_instance == 0) & (circuit.net_local < top.port_count)),
+        "is_port": (direction >= 0).astype(np.float64),
+        "port_reads": np.isin(direction, (PortDirection.INPUT, PortDirection.INOUT)).astype(np.float64),
+        "port_drives": np.isin(direction, (PortDirection.OUTPUT, PortDirection.INOUT)).astype(np.float64),
         "inverse_level": 1.0 / (1.0 + instance_levels(circuit)[circuit.net_instance].astype(np.float64)),
         "mean_gate_width": _share(columns["gate_width"], gates),
         "mean_source_drain_width": _share(columns["source_drain_width"], channels),
@@ -127,6 +129,15 @@ def net_features(circuit: FlatCircuit, rails: NDArray[np.int8], reference_m: flo
         "is_virtual_supply": 1.0 * (feeding_nets(circuit, sums) & is_signal),
     }
     return _matrix(NET_FEATURES, columns)
+
+
+def port_directions(circuit: FlatCircuit) -> NDArray[np.int8]:
+    """`PortDirection` of the nets that are ports of the top cell, -1 of all others, [N]."""
+    top = circuit.definitions[circuit.instance_definition[0]]
+    found = np.full(circuit.net_count, -1, np.int8)
+    ports = np.flatnonzero((circuit.net_instance == 0) & (circuit.net_local < top.port_count))
+    found[ports] = top.port_direction[circuit.net_local[ports]]
+    return found
 
 
 def _net_sums(circuit: FlatCircuit, sums: NetSums, reference_m: float) -> dict[str, FloatArray]:

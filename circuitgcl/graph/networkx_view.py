@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from circuitgcl.errors import DataError, SourceLocation
 from circuitgcl.graph.building import CircuitGraph, graph_with_rails
+from circuitgcl.graph.features import port_directions
 from circuitgcl.graph.pins import pin_role_codes
 from circuitgcl.graph.rails import RailKind
 from circuitgcl.graph.segments import offsets
@@ -38,11 +39,8 @@ def to_networkx(graph: CircuitGraph) -> networkx.MultiGraph:
     circuit, table = graph.circuit, graph.circuit.table
     nets, devices = circuit.net_names(), circuit.device_names()
     view = networkx.MultiGraph(name=circuit.name)
-    top = circuit.definitions[circuit.instance_definition[0]]
-    is_port = (circuit.net_instance == 0) & (circuit.net_local < top.port_count)
-    directions = np.zeros(circuit.net_count, np.int8)
-    directions[is_port] = top.port_direction[circuit.net_local[is_port]]
-    columns = graph.rails, is_port, directions
+    directions = port_directions(circuit)
+    columns = graph.rails, directions >= 0, np.maximum(directions, PortDirection.UNKNOWN)
     for name, rail, port, direction in zip(nets, *(column.tolist() for column in columns), strict=True):
         stated = {"direction": PortDirection(direction).name.lower()} if direction else {}
         kind = "rail" if rail else "net"

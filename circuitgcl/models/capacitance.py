@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.graph.feature_schema import NET_FEATURES, PAIR_FEATURES, TERMINAL_FEATURES
+from circuitgcl.graph.pair_encodings import pair_encoding_schema
 from circuitgcl.models.adjustment import Adjustment
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.label_shift import LabelLaw
@@ -139,7 +140,8 @@ class CapacitanceModel(nn.Module):
         self.context_head = _head(len(PAIR_FEATURES) + 2 * side, hidden, 2, dropout)
         self.load_head = _head(side, hidden, 1, dropout)
         net = len(NET_FEATURES) + width
-        self.distant_head = _head(2 * (net + 1), hidden, 1, dropout)
+        self.encoding_scale = Standardiser(len(pair_encoding_schema()))
+        self.distant_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(len(pair_encoding_schema()), 1))
         self.class_head = _head(net + 1, hidden, CLASS_COUNT, dropout)
         self.coupling_memory = ContextMemory()
         self.existence_memory = ContextMemory()
@@ -224,10 +226,19 @@ class CapacitanceModel(nn.Module):
             class_logits=self.class_head(inputs),
         )
 
-    def distant(self, design: DesignTensors, embedding: Tensor, load_log: Tensor, pair: Tensor) -> Tensor:
-        """Coupling of pairs without any context, should it exist: [L] natural logarithm of femtofarad."""
-        nets = torch.cat([self._nets(design, embedding), load_log.detach().unsqueeze(1)], dim=1)
-        value: Tensor = self.distant_head(symmetric(nets[pair[:, 0]], nets[pair[:, 1]])).squeeze(1)
+    def distant(self, encoding: Tensor) -> Tensor:
+        """Coupling of pairs without any context, should it exist.
+
+        A few hundred such pairs have labels, so what is learned is a line in their relative structure; on
+        unseen designs that is better than anything that knows the nets themselves.
+
+        Args:
+            encoding: [L, F] `circuitgcl.graph.pair_encodings` of the pairs.
+
+        Returns:
+            [L] natural logarithm of femtofarad.
+        """
+        value: Tensor = self.distant_head(self.encoding_scale(encoding)).squeeze(1)
         low, high = DISTANT_RANGE
         # a hard limit would stop the gradient
         relative = low + (high - low) * torch.sigmoid(value) + self.adjustment.distant

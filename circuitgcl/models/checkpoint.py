@@ -18,6 +18,7 @@ from circuitgcl.config import from_mapping, to_mapping
 from circuitgcl.errors import CheckpointError, CircuitGCLError, DataError, SourceLocation
 from circuitgcl.files import write_atomically
 from circuitgcl.graph.feature_schema import SCHEMA_VERSION, feature_schema
+from circuitgcl.graph.pair_encodings import pair_encoding_schema
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.error_law import ErrorLaw
@@ -228,6 +229,12 @@ def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     module.load_state_dict(tensors, assign=True)
 
 
+def _inputs() -> dict[str, Any]:
+    """Version, names and units of everything models read of a circuit."""
+    encodings = [f"{feature.name} [{feature.unit}]" for feature in pair_encoding_schema()]
+    return {**feature_schema(), "pair_encoding": encodings}
+
+
 def _write(folder: Path, header: Mapping[str, Any], module: nn.Module) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
     temporary = folder / f".{TENSOR_FILE}.part"
@@ -237,7 +244,7 @@ def _write(folder: Path, header: Mapping[str, Any], module: nn.Module) -> None:
         temporary.replace(folder / TENSOR_FILE)
     except (OSError, SafetensorError) as error:
         raise DataError(f"cannot write a checkpoint into {folder}: {error}") from None
-    complete = {"format": FORMAT_VERSION, "features": feature_schema(), **header}
+    complete = {"format": FORMAT_VERSION, "features": _inputs(), **header}
     write_atomically(folder / HEADER_FILE, json.dumps(complete, indent=2) + "\n")
 
 
@@ -262,7 +269,7 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise CheckpointError(
             f"format version {header.get('format')}; expected {FORMAT_VERSION}", location=place
         )
-    if (found := header.get("features")) != feature_schema():
+    if (found := header.get("features")) != _inputs():
         version = found.get("version") if isinstance(found, dict) else None
         raise CheckpointError(
             f"trained with feature schema {version}, this program has {SCHEMA_VERSION}"

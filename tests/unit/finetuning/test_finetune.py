@@ -21,6 +21,7 @@ from circuitgcl.finetuning import FinetuneConfig, finetune
 from circuitgcl.finetuning.memory_fitting import MemoryConfig
 from circuitgcl.finetuning.tasks import RegressionLoss
 from circuitgcl.finetuning.training import FinetuneModule, fit_memories, fit_scales
+from circuitgcl.graph.pair_encodings import PairStructure
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.checkpoint import EncoderCheckpoint, load_model
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
@@ -208,15 +209,15 @@ class TestSteps:
         labels = design.labels
         assert labels is not None
         signal = design.signal.nonzero().squeeze(1)
-        far = replace(labels, distant_pair=signal[[0, 3]].unsqueeze(0), distant_ff=torch.tensor([0.3]))
+        pair = signal[[0, 3]].unsqueeze(0)
+        encoding = torch.from_numpy(PairStructure(design.graph).encode(pair.numpy()))
+        far = replace(labels, distant_pair=pair, distant_ff=torch.tensor([0.3]), distant_encoding=encoding)
         distant = replace(design, labels=far)
         module = FinetuneModule(new_model(), [design], CONFIG)
         module.eval()
         gain = self.step(module, distant) - self.step(module, design)
-        embedding = module.embedding(design)
         with torch.no_grad():
-            load = module.model.load(design, embedding, module.model.contexts(design, embedding))
-            estimate = module.model.distant(design, embedding, load.farad_log, far.distant_pair)
+            estimate = module.model.distant(encoding)
         expected = torch.nn.functional.huber_loss(
             estimate / math.log(10), torch.tensor([0.3]).log10(), delta=0.3
         )

@@ -19,6 +19,7 @@ from circuitgcl.finetuning.tasks import (
     LoadTask,
     RegressionLoss,
 )
+from circuitgcl.graph.pair_encodings import pair_encoding_schema
 from circuitgcl.losses import (
     balanced_softmax_loss,
     bmc_loss,
@@ -44,6 +45,7 @@ def labelled(candidate: list[float], load: list[float]) -> Any:
         candidate_ff=torch.tensor(candidate),
         distant_pair=torch.zeros(0, 2, dtype=torch.int64),
         distant_ff=torch.zeros(0),
+        distant_encoding=torch.zeros(0, len(pair_encoding_schema())),
         load_ff=torch.tensor(load),
     )
     return SimpleNamespace(labels=labels)

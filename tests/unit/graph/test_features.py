@@ -373,3 +373,15 @@ def test_levels(flat: Callable[..., FlatCircuit]):
     circuit = flat(text, "c")
     levels = dict(zip(circuit.instance_paths, instance_levels(circuit).tolist(), strict=True))
     assert levels == {"": 0, "xk": 1, "xk/xi": 2, "xk/xj": 2, "xl": 1}
+
+
+def test_stated_directions_of_ports(flat: Callable[..., FlatCircuit]):
+    text = ".subckt buf a y b vdd gnd\n*.PININFO a:I y:O b:B vdd:P gnd:G\nm1 y a gnd gnd nmos w=1u l=1u\n"
+    circuit = flat(text + "m2 b y vdd vdd pmos w=1u l=1u\n.ends\n")
+    graph = build_graph(circuit)
+    found = {net: row(NET_FEATURES, graph.net_features[circuit.net_names().index(net)]) for net in "ayb"}
+    assert {net: (r.get("port_reads", 0), r.get("port_drives", 0)) for net, r in found.items()} == {
+        "a": (1, 0),
+        "y": (0, 1),
+        "b": (1, 1),
+    }

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from circuitgcl.data.tensors import DesignTensors, design_tensors
 from circuitgcl.graph import build_graph
+from circuitgcl.graph.pair_encodings import PairStructure
 from circuitgcl.models.capacitance import (
     CapacitanceModel,
     ContextOutputs,
@@ -152,13 +153,12 @@ class TestSymmetry:
         torch.testing.assert_close(there.class_logits, here.class_logits[order])
 
     def test_of_distant_pairs(self, model: CapacitanceModel, design: DesignTensors) -> None:
-        embedding = model.embed(design)
-        load = load_of(model, design).farad_log
-        signal = design.signal.nonzero().squeeze(1)
-        pair = torch.stack([signal[:-1], signal[1:]], dim=1)
-        forward = model.distant(design, embedding, load, pair)
+        signal = design.signal.nonzero().squeeze(1).numpy()
+        pair = np.stack([signal[:-1], signal[1:]], axis=1)
+        structure = PairStructure(design.graph)
+        forward = model.distant(torch.from_numpy(structure.encode(pair)))
         assert forward.shape == (len(pair),)
-        assert torch.equal(forward, model.distant(design, embedding, load, pair.flip(1)))
+        assert torch.equal(forward, model.distant(torch.from_numpy(structure.encode(pair[:, ::-1]))))
         assert forward.isfinite().all()
 
 
@@ -367,8 +367,8 @@ def test_gradient_reaches_heads_and_encoder(model: CapacitanceModel, design: Des
     outputs = model.contexts(design, embedding)
     load = model.load(design, embedding, outputs)
     coupling = model.coupling(design, outputs)
-    signal = design.signal.nonzero().squeeze(1)
-    distant = model.distant(design, embedding, load.farad_log, torch.stack([signal[:2], signal[2:4]], dim=1))
+    pair = design.signal.nonzero().squeeze(1)[:4].reshape(2, 2).numpy()
+    distant = model.distant(torch.from_numpy(PairStructure(design.graph).encode(pair)))
     loss = (
         coupling.farad_log.sum()
         + coupling.existence.sum()
