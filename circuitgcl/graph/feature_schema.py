@@ -76,6 +76,10 @@ NET_FEATURES = (
 )
 
 DEVICE_FEATURES = (
+    *(
+        Feature(f"is_{device_type.name.lower()}", FLAG, "model class", 16)  # the published type code, one-hot
+        for device_type in DeviceType
+    ),
     Feature("multiplier", COUNT, "parallel copies", 1),
     Feature("width", LENGTH, "W of all copies", 2),
     Feature("length", LENGTH, "L", 3),
@@ -91,10 +95,6 @@ DEVICE_FEATURES = (
     Feature("diode_area", AREA, "junction area, of a diode", 13),
     Feature("diode_perimeter", LENGTH, "junction perimeter, of a diode", 14),
     Feature("terminals", COUNT, "terminals", 15),
-    *(
-        Feature(f"is_{device_type.name.lower()}", FLAG, "model class", 16)  # the published type code, one-hot
-        for device_type in DeviceType
-    ),
     Feature("fingers", COUNT, "gate fingers of one copy"),
     Feature("finger_width", LENGTH, "W of one finger"),
     Feature("aspect", "log ratio", "log(W / L) of one copy; 0 where either is unknown"),

@@ -143,7 +143,7 @@ def altered(array: np.ndarray, at: Any, value: Any) -> np.ndarray:
         (lambda g: with_circuit(g, pin_offset=g.circuit.pin_offset + 1), "pin_offset does not run"),
         (
             lambda g: replace(g, net_features=g.net_features[:, 1:]),
-            "net_features is of shape (9, 33); expected (9, 34)",
+            "net_features is of shape (9, 35); expected (9, 36)",
         ),
         (
             lambda g: replace(g, net_features=altered(g.net_features, (2, 4), np.nan)),
