@@ -156,7 +156,7 @@ class DistantPairs:
             )
         checkpoint = self._predictor.checkpoint
         encoding = torch.from_numpy(self._structure.encode(pair)).to(self._predictor.device)
-        value = checkpoint.model.distant(encoding)
+        value = checkpoint.model.distant(self._design, encoding)
         source = torch.full((len(value),), DISTANT_SOURCE, device=value.device)
         return _quantity(value, source, checkpoint.coupling_error)
 

@@ -193,7 +193,7 @@ def _distant_offset(model: CapacitanceModel, designs: Sequence[DesignTensors], s
         labels = design.labels
         assert labels is not None
         if len(labels.distant_pair):
-            gap = labels.distant_ff.log() - model.distant(labels.distant_encoding)
+            gap = labels.distant_ff.log() - model.distant(design, labels.distant_encoding)
             present = labels.distant_ff > FLOOR_FF
             total, count = total + float(gap[present].sum()), count + int(present.sum())
     return total / count

@@ -52,7 +52,7 @@ class HeldOutErrors:
         contexts = _groups(design.occurrence_pair, design.context_exact[design.occurrence_context])
         self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source, contexts)
         if len(labels.distant_pair):
-            distant = model.distant(labels.distant_encoding)
+            distant = model.distant(design, labels.distant_encoding)
             source = torch.full((len(distant),), DISTANT_SOURCE)
             alone = torch.arange(len(distant))
             self._add(self.coupling, distant, labels.distant_ff, source, alone)

@@ -124,7 +124,7 @@ class FinetuneModule(lightning.LightningModule):
         loss: Tensor = self.coupling_task(coupling, labels.candidate_ff, reference)
         loss = loss + self.load_task(load, labels.load_ff, reference)
         if len(labels.distant_pair):
-            distant = self.model.distant(labels.distant_encoding)
+            distant = self.model.distant(design, labels.distant_encoding)
             loss = loss + self.distant_task(distant, labels.distant_ff)
         return loss
 

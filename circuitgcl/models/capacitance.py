@@ -226,13 +226,14 @@ class CapacitanceModel(nn.Module):
             class_logits=self.class_head(inputs),
         )
 
-    def distant(self, encoding: Tensor) -> Tensor:
+    def distant(self, design: DesignTensors, encoding: Tensor) -> Tensor:
         """Coupling of pairs without any context, should it exist.
 
         A few hundred such pairs have labels, so what is learned is a line in their relative structure; on
         unseen designs that is better than anything that knows the nets themselves.
 
         Args:
+            design: the design, for its technology.
             encoding: [L, F] `circuitgcl.graph.pair_encodings` of the pairs.
 
         Returns:

@@ -217,7 +217,7 @@ class TestSteps:
         module.eval()
         gain = self.step(module, distant) - self.step(module, design)
         with torch.no_grad():
-            estimate = module.model.distant(encoding)
+            estimate = module.model.distant(distant, encoding)
         expected = torch.nn.functional.huber_loss(
             estimate / math.log(10), torch.tensor([0.3]).log10(), delta=0.3
         )

@@ -156,9 +156,9 @@ class TestSymmetry:
         signal = design.signal.nonzero().squeeze(1).numpy()
         pair = np.stack([signal[:-1], signal[1:]], axis=1)
         structure = PairStructure(design.graph)
-        forward = model.distant(torch.from_numpy(structure.encode(pair)))
+        forward = model.distant(design, torch.from_numpy(structure.encode(pair)))
         assert forward.shape == (len(pair),)
-        assert torch.equal(forward, model.distant(torch.from_numpy(structure.encode(pair[:, ::-1]))))
+        assert torch.equal(forward, model.distant(design, torch.from_numpy(structure.encode(pair[:, ::-1]))))
         assert forward.isfinite().all()
 
 
@@ -368,7 +368,7 @@ def test_gradient_reaches_heads_and_encoder(model: CapacitanceModel, design: Des
     load = model.load(design, embedding, outputs)
     coupling = model.coupling(design, outputs)
     pair = design.signal.nonzero().squeeze(1)[:4].reshape(2, 2).numpy()
-    distant = model.distant(torch.from_numpy(PairStructure(design.graph).encode(pair)))
+    distant = model.distant(design, torch.from_numpy(PairStructure(design.graph).encode(pair)))
     loss = (
         coupling.farad_log.sum()
         + coupling.existence.sum()
