@@ -188,8 +188,9 @@ def inspect(
 
 @app.command()
 def finetune(
-    manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST|DIR", help="TOML list of labelled designs, or a data set.")
+    manifests: Annotated[
+        list[Path],
+        typer.Argument(metavar="MANIFEST|DIR...", help="TOML lists of labelled designs, or data sets."),
     ],
     output: RunOutput,
     encoder: Annotated[
@@ -219,7 +220,8 @@ def finetune(
     check_device(device)
     pretrained = None if encoder is None else load_encoder(encoder)
     with _status("reading the designs"):
-        designs = [open_design(files) for files in without(list_designs(manifest), globs(skip))]
+        found = [files for manifest in manifests for files in list_designs(manifest)]
+        designs = [open_design(files) for files in without(found, globs(skip))]
     run_finetune(
         designs,
         resolved,

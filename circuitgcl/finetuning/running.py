@@ -21,6 +21,7 @@ from circuitgcl.data.tensors import DesignTensors, design_tensors
 from circuitgcl.errors import DataError
 from circuitgcl.finetuning.held_out import HeldOutErrors
 from circuitgcl.finetuning.label_drawing import check_training_labels
+from circuitgcl.finetuning.steps import DesignSteps
 from circuitgcl.finetuning.training import FinetuneConfig, FinetuneModule, fit_memories, fit_scales
 from circuitgcl.models.capacitance import CapacitanceModel
 from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint, save_model
@@ -159,24 +160,18 @@ def _fit(
     options: dict[str, Any],
 ) -> None:
     """Train the networks; with designs to stop on, up to the epoch that was best on these."""
-    loader = _loader(designs, shuffle=True)
+    rows: Any = list(designs)  # a list serves as a data set
+    steps = DesignSteps([len(design.net_features) for design in designs], config.step_nets)
+    loader: DataLoader[list[DesignTensors]] = DataLoader(rows, batch_sampler=steps, collate_fn=list)
     if not stopping:
         run.fit(run.trainer(max_epochs=config.max_epochs, **options), module, loader)
         return
     best = run.best_epoch("held_out_loss")
     stop = EarlyStopping("held_out_loss", patience=config.patience)
     trainer = run.trainer(max_epochs=config.max_epochs, callbacks=[best, stop], **options)
-    run.fit(trainer, module, loader, _loader(stopping, shuffle=False))
+    held_out: Any = list(stopping)
+    run.fit(trainer, module, loader, DataLoader(held_out, collate_fn=list))
     module.load_state_dict(torch.load(best.best_model_path, weights_only=True)["state_dict"])
-
-
-def _loader(designs: Sequence[DesignTensors], *, shuffle: bool) -> DataLoader[DesignTensors]:
-    rows: Any = list(designs)  # a list serves as a data set
-    return DataLoader(rows, shuffle=shuffle, collate_fn=_single)
-
-
-def _single(batch: list[DesignTensors]) -> DesignTensors:
-    return batch[0]
 
 
 def _resolved(

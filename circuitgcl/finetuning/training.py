@@ -38,6 +38,7 @@ class FinetuneConfig:
     encoder_layers: int = 0  # of the encoder, from the last one, that learn; all when 0
     noise_learning_rate: float = 2e-3  # of the noise scale of balanced losses
     weight_decay: float = 1e-3
+    step_nets: int = 100  # smaller designs share a step
     stop_on: str = ""  # families, as 'a*,b', that train no network but tell when to stop
     patience: int = 5  # epochs without a better loss on these
     loss: RegressionLoss = RegressionLoss.GAI
@@ -101,16 +102,20 @@ class FinetuneModule(lightning.LightningModule):
                 self._embeddings[key] = self.model.embed(design)
         return self._embeddings[key]
 
-    def training_step(self, design: DesignTensors, _index: int) -> Tensor:
-        """Loss of one design."""
-        loss = self.loss(design)
+    def training_step(self, designs: list[DesignTensors], _index: int) -> Tensor:
+        """Mean loss of the designs of one step, by their nets."""
+        nets = [len(design.net_features) for design in designs]
+        losses = [
+            self.loss(design) * (count / sum(nets)) for design, count in zip(designs, nets, strict=True)
+        ]
+        loss = torch.stack(losses).sum()
         self.log("loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
         return loss
 
-    def validation_step(self, design: DesignTensors, _index: int) -> None:
+    def validation_step(self, designs: list[DesignTensors], _index: int) -> None:
         """Loss of a design that tells when to stop, on the balanced scale as in training."""
         self.model.training = True
-        self.log("held_out_loss", self.loss(design), on_step=False, on_epoch=True, batch_size=1)
+        self.log("held_out_loss", self.loss(designs[0]), on_step=False, on_epoch=True, batch_size=1)
         self.model.training = False
 
     def loss(self, design: DesignTensors) -> Tensor:

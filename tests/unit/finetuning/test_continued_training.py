@@ -28,6 +28,7 @@ MODEL = ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16)
 CONFIG = FinetuneConfig(
     model=MODEL,
     memory=MemoryConfig(iterations=30),
+    step_nets=0,
     max_epochs=2,
     loss=RegressionLoss.HUBER,
     calibration_folds=0,

@@ -32,6 +32,7 @@ MODEL = ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16)
 CONFIG = FinetuneConfig(
     model=MODEL,
     memory=MemoryConfig(iterations=100),
+    step_nets=0,
     max_epochs=3,
     loss=RegressionLoss.HUBER,
     calibration_folds=2,
@@ -202,7 +203,7 @@ class TestEncoder:
 class TestSteps:
     def step(self, module: FinetuneModule, design: DesignTensors) -> Tensor:
         module.log = lambda *_, **__: None  # type: ignore[method-assign]
-        return module.training_step(design, 0)
+        return module.training_step([design], 0)
 
     def test_distant_pairs_are_learned_too(self, array: Build) -> None:
         design = tensors(array(2, 2))
