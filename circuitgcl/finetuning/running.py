@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from circuitgcl.data import Design
 from circuitgcl.data.tensors import DesignTensors, design_tensors
 from circuitgcl.errors import DataError
+from circuitgcl.finetuning.distant_fitting import fit_distant
 from circuitgcl.finetuning.held_out import HeldOutErrors
 from circuitgcl.finetuning.label_drawing import check_training_labels
 from circuitgcl.finetuning.steps import DesignSteps
@@ -229,6 +230,7 @@ def _trained(
     module.set_label_laws()
     salt = int(older[MEMORIES[0]].salt) or int(np.random.default_rng(config.seed).integers(1, 2**62))
     fit_memories(model, primary, config.memory, salt=salt)
+    fit_distant(model, primary)
     for name, memory in older.items():
         if int(memory.salt) == salt:
             setattr(model, name, getattr(model, name).over(memory))

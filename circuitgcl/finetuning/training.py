@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.finetuning.memory_fitting import MemoryConfig, MemoryEvidence, MemoryTarget, fit_memory
 from circuitgcl.finetuning.tasks import (
-    CapacitanceRegression,
     ClassLoss,
     CouplingTask,
     LoadTask,
@@ -60,7 +59,6 @@ class FinetuneModule(lightning.LightningModule):
         references = [model.reference_log(design) for design in designs]
         self.coupling_task = CouplingTask(designs, kind, censored, references=references)
         self.load_task = LoadTask(designs, scale, kind, censored, config.class_loss, references=references)
-        self.distant_task = CapacitanceRegression(torch.zeros(0).numpy(), RegressionLoss.HUBER, 0.0)
         self._embeddings: dict[int, Tensor] = {}
         if not config.encoder_learning_rate:
             model.encoder.requires_grad_(False)
@@ -127,11 +125,7 @@ class FinetuneModule(lightning.LightningModule):
         load = self.model.load(design, embedding, outputs)
         coupling, reference = self.model.coupling(design, outputs), self.model.reference_log(design)
         loss: Tensor = self.coupling_task(coupling, labels.candidate_ff, reference)
-        loss = loss + self.load_task(load, labels.load_ff, reference)
-        if len(labels.distant_pair):
-            distant = self.model.distant(design, labels.distant_encoding)
-            loss = loss + self.distant_task(distant, labels.distant_ff)
-        return loss
+        return loss + self.load_task(load, labels.load_ff, reference)
 
     def set_label_laws(self) -> None:
         """Hand the training label laws to the model, which needs them to leave the balanced scale again."""
@@ -155,9 +149,6 @@ def fit_scales(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> Non
     model.net_scale.fit(d.net_features[d.signal] for d in designs)
     model.terminal_scale.fit(d.terminal_features for d in designs)
     model.pair_scale.fit(d.context_features for d in designs)
-    distant = [d.labels.distant_encoding for d in designs if d.labels is not None]
-    if sum(map(len, distant)):
-        model.encoding_scale.fit(distant)
     model.encoder.eval()
     with torch.no_grad():
         model.embedding_scale.fit([model.embed(d)[d.signal] for d in designs])

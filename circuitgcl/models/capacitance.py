@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from circuitgcl.data.tensors import DesignTensors
@@ -33,6 +35,7 @@ from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, Standardiser
 
 LOG_RANGE = (-14.0, 7.0)  # natural logarithm of femtofarad a single context may contribute
 HAZARD_RANGE = (-12.0, 4.0)
+UNKNOWN_DISTANT_DECADES = -2.0
 DISTANT_RANGE = (-6.0, 1.5)  # nets that meet nowhere are far apart, or strangers
 LOWEST_LABEL_DECADES = math.log10(FLOOR_FF)
 DECADE = math.log(10.0)
@@ -140,8 +143,9 @@ class CapacitanceModel(nn.Module):
         self.context_head = _head(len(PAIR_FEATURES) + 2 * side, hidden, 2, dropout)
         self.load_head = _head(side, hidden, 1, dropout)
         net = len(NET_FEATURES) + width
-        self.encoding_scale = Standardiser(len(pair_encoding_schema()))
-        self.distant_head = nn.Sequential(nn.Dropout(dropout), nn.Linear(len(pair_encoding_schema()), 1))
+        # fitted in closed form (`circuitgcl.finetuning.distant_fitting`), never by gradients
+        self.distant_line = nn.Linear(len(pair_encoding_schema()) + 1, 1).requires_grad_(False)
+        self.set_distant_line(np.zeros(len(pair_encoding_schema()) + 1), UNKNOWN_DISTANT_DECADES)
         self.class_head = _head(net + 1, hidden, CLASS_COUNT, dropout)
         self.coupling_memory = ContextMemory()
         self.existence_memory = ContextMemory()
@@ -229,9 +233,6 @@ class CapacitanceModel(nn.Module):
     def distant(self, design: DesignTensors, encoding: Tensor) -> Tensor:
         """Coupling of pairs without any context, should it exist.
 
-        A few hundred such pairs have labels, so what is learned is a line in their relative structure; on
-        unseen designs that is better than anything that knows the nets themselves.
-
         Args:
             design: the design, for its technology.
             encoding: [L, F] `circuitgcl.graph.pair_encodings` of the pairs.
@@ -239,11 +240,19 @@ class CapacitanceModel(nn.Module):
         Returns:
             [L] natural logarithm of femtofarad.
         """
-        value: Tensor = self.distant_head(self.encoding_scale(encoding)).squeeze(1)
-        low, high = DISTANT_RANGE
-        # a hard limit would stop the gradient
-        relative = low + (high - low) * torch.sigmoid(value) + self.adjustment.distant
-        return relative + self.reference_log(design)
+        decades: Tensor = self.distant_line(self.distant_inputs(design, encoding)).squeeze(1)
+        return (decades * DECADE).clamp(*DISTANT_RANGE) + self.adjustment.distant
+
+    def distant_inputs(self, design: DesignTensors, encoding: Tensor) -> Tensor:
+        """What the line of `distant` reads: encodings [L, F] and the technology, [L, F + 1]."""
+        technology = torch.full_like(encoding[:, :1], design.technology_log)
+        return torch.cat([encoding, technology], dim=1)
+
+    def set_distant_line(self, weights: NDArray[np.floating], offset: float) -> None:
+        """Give `distant` its line: weights of the inputs [F + 1] and offset, in decades of femtofarad."""
+        with torch.no_grad():
+            self.distant_line.weight.copy_(torch.from_numpy(weights).float().unsqueeze(0))
+            self.distant_line.bias.fill_(offset)
 
     def reference_log(self, design: DesignTensors) -> float:
         """Natural logarithm of what the networks' estimates of a design are relative to."""

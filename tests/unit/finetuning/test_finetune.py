@@ -21,7 +21,6 @@ from circuitgcl.finetuning import FinetuneConfig, finetune
 from circuitgcl.finetuning.memory_fitting import MemoryConfig
 from circuitgcl.finetuning.tasks import RegressionLoss
 from circuitgcl.finetuning.training import FinetuneModule, fit_memories, fit_scales
-from circuitgcl.graph.pair_encodings import PairStructure
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.checkpoint import EncoderCheckpoint, load_model
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
@@ -204,29 +203,6 @@ class TestSteps:
     def step(self, module: FinetuneModule, design: DesignTensors) -> Tensor:
         module.log = lambda *_, **__: None  # type: ignore[method-assign]
         return module.training_step([design], 0)
-
-    def test_distant_pairs_are_learned_too(self, array: Build) -> None:
-        design = tensors(array(2, 2))
-        labels = design.labels
-        assert labels is not None
-        signal = design.signal.nonzero().squeeze(1)
-        pair = signal[[0, 3]].unsqueeze(0)
-        encoding = torch.from_numpy(PairStructure(design.graph).encode(pair.numpy()))
-        far = replace(labels, distant_pair=pair, distant_ff=torch.tensor([0.3]), distant_encoding=encoding)
-        distant = replace(design, labels=far)
-        module = FinetuneModule(new_model(), [design], CONFIG)
-        module.eval()
-        gain = self.step(module, distant) - self.step(module, design)
-        with torch.no_grad():
-            estimate = module.model.distant(distant, encoding)
-        expected = torch.nn.functional.huber_loss(
-            estimate / math.log(10), torch.tensor([0.3]).log10(), delta=0.3
-        )
-        assert gain.item() == pytest.approx(expected.item(), rel=1e-3)
-        gain.backward()
-        gradient = next(module.model.distant_head.parameters()).grad
-        assert gradient is not None
-        assert gradient.abs().sum() > 0
 
     def test_loss_falls(self, array: Build) -> None:
         design = tensors(array(3, 2))
