@@ -29,7 +29,7 @@ def fit_distant(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> No
     inputs, decades, groups = [], [], []
     for number, design in enumerate(designs):
         assert design.labels is not None
-        present = design.labels.distant_ff > FLOOR_FF
+        present = design.labels.distant_ff > 2 * FLOOR_FF  # what designers look at
         inputs.append(model.distant_inputs(design, design.labels.distant_encoding[present]).numpy())
         decades.append(torch.log10(design.labels.distant_ff[present]).numpy())
         groups += [number] * int(present.sum())
