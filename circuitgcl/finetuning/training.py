@@ -30,14 +30,14 @@ class FinetuneConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
-    max_epochs: int = 30
+    max_epochs: int = 60
     seed: int = 0
     learning_rate: float = 2e-3
     encoder_learning_rate: float = 0.0  # 0 keeps the pretrained encoder as it is
     encoder_layers: int = 0  # of the encoder, from the last one, that learn; all when 0
     noise_learning_rate: float = 2e-3  # of the noise scale of balanced losses
     weight_decay: float = 1e-3
-    step_nets: int = 100  # smaller designs share a step
+    step_nets: int = 1500  # smaller designs share a step
     stop_on: str = ""  # families, as 'a*,b', that train no network but tell when to stop
     patience: int = 5  # epochs without a better loss on these
     loss: RegressionLoss = RegressionLoss.GAI
@@ -124,8 +124,9 @@ class FinetuneModule(lightning.LightningModule):
         outputs = self.model.contexts(design, embedding)
         load = self.model.load(design, embedding, outputs)
         coupling, reference = self.model.coupling(design, outputs), self.model.reference_log(design)
-        loss: Tensor = self.coupling_task(coupling, labels.candidate_ff, reference)
-        return loss + self.load_task(load, labels.load_ff, reference)
+        of_coupling: Tensor = self.coupling_task(coupling, labels.candidate_ff, reference)
+        of_load: Tensor = self.load_task(load, labels.load_ff, reference)
+        return of_coupling + of_load
 
     def set_label_laws(self) -> None:
         """Hand the training label laws to the model, which needs them to leave the balanced scale again."""

@@ -65,7 +65,7 @@ class TestInput:
 
     def test_features_of_another_schema(self, tmp_path: Path, graphs: list[CircuitGraph]) -> None:
         wide = np.concatenate([graphs[1].net_features, graphs[1].net_features[:, :1]], axis=1)
-        with pytest.raises(DataError, match=r"ring has 23 net features.*22.*another feature schema"):
+        with pytest.raises(DataError, match=r"ring has 37 net features.*36.*another feature schema"):
             pretrain([graphs[0], replace(graphs[1], net_features=wide)], CONFIG, folder=tmp_path / "run")
         assert not (tmp_path / "run").exists()
 
