@@ -61,16 +61,24 @@ def representation_figures(representation: Tensor, prediction: Tensor, target: T
 
 
 def collapse_reason(figures: dict[str, float]) -> str | None:
-    """Why a representation of these figures counts as collapsed; None when it does not."""
+    """Why a representation of these figures counts as collapsed; None when it does not.
+
+    Nets are looked at by themselves, too, where `effective_rank_net` is given: nets, devices and pins that
+    lie apart from each other span a few dimensions even when all nets are one point.
+    """
     rank, dim = figures["effective_rank"], int(figures["dim"])
+    rank_of_nets = figures.get("effective_rank_net", rank)
     if figures["centre_norm"] > COLLAPSED_CENTRE_NORM:
         return (
             f"all rows point one way (centre norm {figures['centre_norm']:.3f}): nothing pushes them apart; "
             "raise scattering_rate or uniformity_weight"
         )
-    if rank < COLLAPSED_RANK_SHARE * dim:
+    if min(rank, rank_of_nets) < COLLAPSED_RANK_SHARE * dim:
+        found = f"effective rank {rank:.1f} of {dim}"
+        if rank_of_nets < rank:
+            found += f", of nets {rank_of_nets:.1f}"
         return (
-            f"effective rank {rank:.1f} of {dim}: rows are centred but lie in few dimensions; raise "
+            f"{found}: rows are centred but lie in few dimensions; raise "
             "uniformity_weight or decorrelation_weight (the centre term alone does not spread)"
         )
     return None

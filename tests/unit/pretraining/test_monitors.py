@@ -136,3 +136,10 @@ class TestCollapse:
         assert reason is not None
         assert "effective rank 1.0 of 64" in reason
         assert "centre term alone does not spread" in reason
+
+    def test_nets_on_one_line_beside_devices_that_spread(self) -> None:
+        """Node types apart from each other hide it from the rank of all nodes."""
+        reason = collapse_reason(self.figures(effective_rank=6.0, effective_rank_net=1.2))
+        assert reason is not None
+        assert "effective rank 6.0 of 64, of nets 1.2" in reason
+        assert collapse_reason(self.figures(effective_rank_net=4.0)) is None
