@@ -64,12 +64,19 @@ class DesignTensors:
     signal: Tensor  # [N] bool, not a rail
     net_row: Tensor  # [flat N] row of every flat net
     pair_row: Tensor  # [flat P] row of every candidate pair
-    labels: LabelTensors | None
+    terminal_row: Tensor  # [flat Q] row of every terminal
+    context_row: Tensor  # [flat K] row of every context
+    labels: LabelTensors | None  # of flat nets and pairs
 
     @property
     def name(self) -> str:
         """Name of the design."""
         return self.graph.circuit.name
+
+    @property
+    def nets(self) -> int:
+        """Number of flat nets, whatever rows they share."""
+        return len(self.net_row)
 
     @property
     def technology_log(self) -> float:
@@ -87,6 +94,13 @@ class DesignTensors:
         if labels is not None:
             labels = LabelTensors(**{f.name: getattr(labels, f.name).to(device) for f in fields(labels)})
         return replace(self, **moved, labels=labels)
+
+
+def graph_tensors(
+    graph: CircuitGraph, labels: Labels | None = None, *, rounds: int, quotient: bool
+) -> DesignTensors:
+    """Tensors of a circuit graph by its classes (`class_tensors`) or flat (`design_tensors`)."""
+    return class_tensors(graph, rounds, labels) if quotient else design_tensors(graph, labels)
 
 
 def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignTensors:
@@ -121,6 +135,8 @@ def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignT
         signal=torch.from_numpy(is_signal),
         net_row=torch.arange(circuit.net_count),
         pair_row=torch.arange(contexts.pair_count),
+        terminal_row=torch.arange(len(terminals.key_exact)),
+        context_row=torch.arange(len(contexts.key_exact)),
         labels=None if labels is None else _label_tensors(graph, labels),
     )
 
@@ -163,6 +179,8 @@ def class_tensors(graph: CircuitGraph, rounds: int, labels: Labels | None = None
         signal=torch.from_numpy(is_signal),
         net_row=_index(classes.quotient.net_class),
         pair_row=_index(classes.pair.row_class),
+        terminal_row=_index(classes.terminal.row_class),
+        context_row=_index(classes.context.row_class),
         labels=None if labels is None else _label_tensors(graph, labels),
     )
 

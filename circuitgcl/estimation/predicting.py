@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors, class_tensors, design_tensors
+from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors, graph_tensors
 from circuitgcl.errors import DataError
 from circuitgcl.graph import CircuitGraph
 from circuitgcl.graph.pair_encodings import PairStructure
@@ -69,9 +69,8 @@ class Predictor:
 
     def tensors(self, graph: CircuitGraph, *, quotient: bool = True) -> DesignTensors:
         """What `predict` takes: every structural class once, or every net and pair (`quotient` off)."""
-        if not quotient:
-            return design_tensors(graph)
-        return class_tensors(graph, self.checkpoint.model.config.encoder.layers)
+        rounds = self.checkpoint.model.config.encoder.layers
+        return graph_tensors(graph, rounds=rounds, quotient=quotient)
 
     @torch.inference_mode()
     def embed(self, design: DesignTensors) -> Tensor:

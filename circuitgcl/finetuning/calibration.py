@@ -21,7 +21,7 @@ from torch import nn
 
 from circuitgcl.config import to_mapping
 from circuitgcl.data import Design
-from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors, design_tensors
+from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors, graph_tensors
 from circuitgcl.errors import ConfigError, DataError, SourceLocation
 from circuitgcl.files import write_atomically
 from circuitgcl.finetuning.head_refitting import refit_heads
@@ -51,6 +51,7 @@ class CalibrateConfig:
     min_cap_farad: float = 1e-17  # couplings below are not drawn
     folds: int = 5  # parts by which labels are left out to decide what is fitted
     force: bool = False  # take labels that look wrong
+    quotient: bool = False  # work on structural classes; the same numbers
     memory: MemoryConfig = field(default_factory=MemoryConfig)
 
     def __post_init__(self) -> None:
@@ -89,8 +90,9 @@ def calibrate(
         raise DataError("no design to calibrate with; expected a schematic and its extraction")
     for design in designs:
         check_labels(design, config.min_cap_farad)
-    tensors = [_with_drawn_labels(design, config) for design in designs]
     model = copy.deepcopy(checkpoint.model).cpu().eval()
+    layers = model.config.encoder.layers
+    tensors = [_with_drawn_labels(design, layers, config) for design in designs]
     if not config.force:
         for design, tensor in zip(designs, tensors, strict=True):
             _check_units(model, design, tensor)
@@ -128,8 +130,8 @@ def calibrate(
     return calibrated
 
 
-def _with_drawn_labels(design: Design, config: CalibrateConfig) -> DesignTensors:
-    tensors = design_tensors(design.graph, design.labels)
+def _with_drawn_labels(design: Design, layers: int, config: CalibrateConfig) -> DesignTensors:
+    tensors = graph_tensors(design.graph, design.labels, rounds=layers, quotient=config.quotient)
     assert tensors.labels is not None
     labels = drawn_labels(tensors.labels, config.labels, config.min_cap_farad / FARAD_PER_FEMTO, config.seed)
     return replace(tensors, labels=labels)
@@ -140,7 +142,7 @@ def _check_units(model: CapacitanceModel, design: Design, tensors: DesignTensors
     """Labels in another unit are a thousand times, or a thousandth of, what any technology has."""
     assert tensors.labels is not None
     outputs = model.contexts(tensors, model.embed(tensors))
-    estimate = model.coupling(tensors, outputs).farad_log / DECADE
+    estimate = model.coupling(tensors, outputs).farad_log[tensors.pair_row] / DECADE
     truth = tensors.labels.candidate_ff
     present = truth > 0
     if not present.any():

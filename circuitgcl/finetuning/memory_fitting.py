@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.finetuning.offset_fitting import (
     LabelledSums,
     MemoryConfig,
@@ -38,6 +39,39 @@ class MemoryEvidence:
     target_ff: Tensor  # [I] femtofarad; NaN where unknown
     occurrence_count: Tensor | None = None  # [O] how often each counts; once when absent
     label_item: Tensor | None = None  # [I] the sum each label is of; the one of its own number when absent
+    row_count: Tensor | None = None  # [R] how many contexts or terminals each row stands for; one when absent
+
+
+def meeting(design: DesignTensors, network: Tensor) -> MemoryEvidence:
+    """Labelled pairs of a design as sums over its contexts, of which `network` [K] says something."""
+    assert design.labels is not None
+    return MemoryEvidence(
+        network=network,
+        exact=design.context_exact,
+        structural=design.context_structural,
+        occurrence_row=design.occurrence_context,
+        occurrence_item=design.occurrence_pair,
+        occurrence_count=design.context_count,
+        target_ff=design.labels.candidate_ff,
+        label_item=design.pair_row,
+        row_count=torch.bincount(design.context_row, minlength=len(network)),
+    )
+
+
+def joining(design: DesignTensors, network: Tensor) -> MemoryEvidence:
+    """Labelled nets of a design as sums over its terminals, of which `network` [Q] says something."""
+    assert design.labels is not None
+    return MemoryEvidence(
+        network=network,
+        exact=design.terminal_exact,
+        structural=design.terminal_structural,
+        occurrence_row=design.occurrence_terminal,
+        occurrence_item=design.occurrence_net,
+        occurrence_count=design.terminal_count,
+        target_ff=design.labels.load_ff,
+        label_item=design.net_row,
+        row_count=torch.bincount(design.terminal_row, minlength=len(network)),
+    )
 
 
 def fit_memory(
@@ -61,7 +95,9 @@ def fit_memory(
         for group, keys in ((exact, exact_keys), (structural, class_keys))
     ]
     exact_offset, class_offset = fit_offsets(sums, levels, target, config)
-    exact_value = mean_by(exact, sums.base + class_offset[structural], len(exact_keys)) + exact_offset
+    members = row_counts(evidence)
+    exact_value = mean_by(exact, sums.base + class_offset[structural], len(exact_keys), members)
+    exact_value = exact_value + exact_offset
     return ContextMemory.from_arrays(exact_keys, exact_value.numpy(), class_keys, class_offset.numpy(), salt)
 
 
@@ -107,8 +143,15 @@ def _sum_count(evidence: MemoryEvidence) -> int:
     return max(ends, default=0)
 
 
-def mean_by(group: Tensor, values: Tensor, groups: int) -> Tensor:
-    """Mean of the values in each group, [groups]."""
-    count = torch.bincount(group, minlength=groups)
-    mean: Tensor = torch.zeros(groups).index_add(0, group, values) / count
+def row_counts(evidence: Sequence[MemoryEvidence]) -> Tensor:
+    """How many contexts or terminals every row of all designs stands for, [R]."""
+    return torch.cat(
+        [torch.ones(len(e.network)) if e.row_count is None else e.row_count.float() for e in evidence]
+    )
+
+
+def mean_by(group: Tensor, values: Tensor, groups: int, count: Tensor) -> Tensor:
+    """Mean of the values in each group, [groups], each counted `count` times."""
+    total = torch.zeros(groups).index_add(0, group, count)
+    mean: Tensor = torch.zeros(groups).index_add(0, group, count * values) / total
     return mean

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
 from circuitgcl.data.tensors import DesignTensors
-from circuitgcl.finetuning.memory_fitting import MemoryEvidence
+from circuitgcl.finetuning.memory_fitting import MemoryEvidence, joining, meeting
 from circuitgcl.finetuning.refitting import Evidence
 from circuitgcl.models.adjustment import relation_codes
 from circuitgcl.models.capacitance import CapacitanceModel
@@ -20,25 +21,18 @@ def model_evidence(model: CapacitanceModel, designs: Sequence[DesignTensors]) ->
     sources: dict[str, list[torch.Tensor]] = {key: [] for key in parts}
     relations: dict[str, list[torch.Tensor]] = {key: [] for key in parts}
     for design in designs:
-        labels = design.labels
-        assert labels is not None
         outputs = model.contexts(design, model.embed(design))
-        context = {"exact": design.context_exact, "structural": design.context_structural}
-        terminal = {"exact": design.terminal_exact, "structural": design.terminal_structural}
-        meeting = {"occurrence_row": design.occurrence_context, "occurrence_item": design.occurrence_pair}
-        joining = {"occurrence_row": design.occurrence_terminal, "occurrence_item": design.occurrence_net}
-        for key, memory, network, keys, occurrences, target in (
-            ("coupling", model.coupling_memory, outputs.weight, context, meeting, labels.candidate_ff),
-            ("existence", model.existence_memory, outputs.hazard, context, meeting, labels.candidate_ff),
-            ("load", model.load_memory, outputs.load, terminal, joining, labels.load_ff),
+        relation = relation_codes(design.context_features)
+        nowhere = torch.full_like(design.terminal_exact, -1)
+        for key, memory, own, relations_of_rows in (
+            ("coupling", model.coupling_memory, meeting(design, outputs.weight), relation),
+            ("existence", model.existence_memory, meeting(design, outputs.hazard), relation),
+            ("load", model.load_memory, joining(design, outputs.load), nowhere),
         ):
-            value, source = memory(network, *keys.values())
-            parts[key].append(MemoryEvidence(network=value, target_ff=target, **keys, **occurrences))
+            value, source = memory(own.network, own.exact, own.structural)
+            parts[key].append(replace(own, network=value))
             sources[key].append(source)
-            codes = (
-                relation_codes(design.context_features) if context is keys else torch.full_like(source, -1)
-            )
-            relations[key].append(codes)
+            relations[key].append(relations_of_rows)
     return {
         key: Evidence(parts=parts[key], source=torch.cat(sources[key]), relation=torch.cat(relations[key]))
         for key in parts

@@ -17,7 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuitgcl.finetuning.memory_fitting import MemoryEvidence, grouped, labelled_sums, mean_by
+from circuitgcl.finetuning.memory_fitting import (
+    MemoryEvidence,
+    grouped,
+    labelled_sums,
+    mean_by,
+    row_counts,
+)
 from circuitgcl.finetuning.offset_fitting import (
     LabelledSums,
     MemoryConfig,
@@ -122,7 +128,8 @@ def refit(
     exact_value, class_offset = torch.zeros(0), torch.zeros(0)
     if chosen.memory_ridge is not None:
         exact_keys, class_keys = (grouped(evidence.parts, name)[0] for name in ("exact", "structural"))
-        values = mean_by(levels["exact"].group, sums.base + _shift(levels, offsets), len(exact_keys))
+        value, members = sums.base + _shift(levels, offsets), row_counts(evidence.parts)
+        values = mean_by(levels["exact"].group, value, len(exact_keys), members)
         kept, kept_class = (_measured(sums, levels[name]) for name in ("exact", "class"))
         exact_keys, exact_value = exact_keys[kept.numpy()], values[kept]
         class_keys, class_offset = class_keys[kept_class.numpy()], offsets["class"][kept_class]

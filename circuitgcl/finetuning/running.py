@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from torch.utils.data import DataLoader
 
 from circuitgcl.data import Design
-from circuitgcl.data.tensors import DesignTensors, design_tensors
+from circuitgcl.data.tensors import DesignTensors, graph_tensors
 from circuitgcl.errors import DataError
 from circuitgcl.finetuning.distant_fitting import fit_distant
 from circuitgcl.finetuning.held_out import HeldOutErrors
@@ -75,9 +75,13 @@ def finetune(
     check_training_labels(labelled, TargetScale.named(config.model.target_scale))
     folder = Path(folder)
     run = RunFolder(folder, config)
-    tensors = [design_tensors(design.graph, design.labels) for design in labelled]
+    rounds = config.model.encoder.layers
+    tensors = [
+        graph_tensors(design.graph, design.labels, rounds=rounds, quotient=config.quotient)
+        for design in labelled
+    ]
     families = [design.files.family for design in labelled]
-    whole = primary_designs(families, [len(t.net_features) for t in tensors])
+    whole = primary_designs(families, [t.nets for t in tensors])
     trainer = {"accelerator": accelerator, "progress": progress}
     beginning = start if start is not None else encoder
     residuals, fold_runs = HeldOutErrors(), list[RunFolder]()
@@ -162,7 +166,7 @@ def _fit(
 ) -> None:
     """Train the networks; with designs to stop on, up to the epoch that was best on these."""
     rows: Any = list(designs)  # a list serves as a data set
-    steps = DesignSteps([len(design.net_features) for design in designs], config.step_nets)
+    steps = DesignSteps([design.nets for design in designs], config.step_nets)
     loader: DataLoader[list[DesignTensors]] = DataLoader(rows, batch_sampler=steps, collate_fn=list)
     if not stopping:
         run.fit(run.trainer(max_epochs=config.max_epochs, **options), module, loader)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from circuitgcl.data.tensors import DesignTensors
-from circuitgcl.finetuning.memory_fitting import MemoryConfig, MemoryEvidence, MemoryTarget, fit_memory
+from circuitgcl.finetuning.memory_fitting import MemoryConfig, MemoryTarget, fit_memory, joining, meeting
 from circuitgcl.finetuning.tasks import (
     ClassLoss,
     CouplingTask,
@@ -37,6 +37,9 @@ class FinetuneConfig:
     encoder_layers: int = 0  # of the encoder, from the last one, that learn; all when 0
     noise_learning_rate: float = 2e-3  # of the noise scale of balanced losses
     weight_decay: float = 1e-3
+    # train on structural classes: the same losses, sooner; but rows of one class share what dropout drops,
+    # so with dropout it is another model
+    quotient: bool = False
     step_nets: int = 1500  # smaller designs share a step
     stop_on: str = ""  # families, as 'a*,b', that train no network but tell when to stop
     patience: int = 5  # epochs without a better loss on these
@@ -102,7 +105,7 @@ class FinetuneModule(lightning.LightningModule):
 
     def training_step(self, designs: list[DesignTensors], _index: int) -> Tensor:
         """Mean loss of the designs of one step, by their nets."""
-        nets = [len(design.net_features) for design in designs]
+        nets = [design.nets for design in designs]
         losses = [
             self.loss(design) * (count / sum(nets)) for design, count in zip(designs, nets, strict=True)
         ]
@@ -122,8 +125,9 @@ class FinetuneModule(lightning.LightningModule):
         assert labels is not None
         embedding = self.embedding(design)
         outputs = self.model.contexts(design, embedding)
-        load = self.model.load(design, embedding, outputs)
-        coupling, reference = self.model.coupling(design, outputs), self.model.reference_log(design)
+        load = self.model.load(design, embedding, outputs).of(design.net_row)
+        coupling = self.model.coupling(design, outputs).of(design.pair_row)
+        reference = self.model.reference_log(design)
         of_coupling: Tensor = self.coupling_task(coupling, labels.candidate_ff, reference)
         of_load: Tensor = self.load_task(load, labels.load_ff, reference)
         return of_coupling + of_load
@@ -146,13 +150,14 @@ def keep_lower_layers(encoder: nn.Module, layers: int) -> None:
 
 
 def fit_scales(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> None:
-    """Fit the feature scales on the training designs."""
-    model.net_scale.fit(d.net_features[d.signal] for d in designs)
-    model.terminal_scale.fit(d.terminal_features for d in designs)
-    model.pair_scale.fit(d.context_features for d in designs)
+    """Fit the feature scales on the training designs; classes count as often as they occur."""
+    signal_rows = [d.net_row[d.signal[d.net_row]] for d in designs]
+    model.net_scale.fit(d.net_features[rows] for d, rows in zip(designs, signal_rows, strict=True))
+    model.terminal_scale.fit(d.terminal_features[d.terminal_row] for d in designs)
+    model.pair_scale.fit(d.context_features[d.context_row] for d in designs)
     model.encoder.eval()
     with torch.no_grad():
-        model.embedding_scale.fit([model.embed(d)[d.signal] for d in designs])
+        model.embedding_scale.fit(model.embed(d)[rows] for d, rows in zip(designs, signal_rows, strict=True))
 
 
 def fit_memories(
@@ -165,27 +170,10 @@ def fit_memories(
     model.eval()
     with torch.no_grad():
         for design in designs:
-            assert design.labels is not None
             outputs = model.contexts(design, model.embed(design))
-            pairs = {
-                "exact": design.context_exact,
-                "structural": design.context_structural,
-                "occurrence_row": design.occurrence_context,
-                "occurrence_item": design.occurrence_pair,
-                "target_ff": design.labels.candidate_ff,
-            }
-            coupling.append(MemoryEvidence(network=outputs.weight, **pairs))
-            existence.append(MemoryEvidence(network=outputs.hazard, **pairs))
-            load.append(
-                MemoryEvidence(
-                    network=outputs.load,
-                    exact=design.terminal_exact,
-                    structural=design.terminal_structural,
-                    occurrence_row=design.occurrence_terminal,
-                    occurrence_item=design.occurrence_net,
-                    target_ff=design.labels.load_ff,
-                )
-            )
+            coupling.append(meeting(design, outputs.weight))
+            existence.append(meeting(design, outputs.hazard))
+            load.append(joining(design, outputs.load))
     model.coupling_memory = fit_memory(coupling, MemoryTarget.CAPACITANCE, config, salt=salt)
     model.existence_memory = fit_memory(existence, MemoryTarget.EXISTENCE, config, salt=salt)
     model.load_memory = fit_memory(load, MemoryTarget.CAPACITANCE, config, salt=salt)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import torch
@@ -76,6 +76,10 @@ class CouplingOutputs:
         """Logarithm of the total hazard behind `existence`, [P]: what error laws calibrate existence on."""
         return torch.log(-torch.log1p(-self.existence.clamp(max=1 - 1e-7)) + 1e-9)
 
+    def of(self, rows: Tensor) -> CouplingOutputs:
+        """Outputs of the given rows, as of the class of every flat pair."""
+        return CouplingOutputs(**{f.name: getattr(self, f.name).index_select(0, rows) for f in fields(self)})
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOutputs:
@@ -84,6 +88,10 @@ class LoadOutputs:
     farad_log: Tensor  # [N] natural logarithm of femtofarad
     source: Tensor  # [N]
     class_logits: Tensor  # [N, CLASS_COUNT]
+
+    def of(self, rows: Tensor) -> LoadOutputs:
+        """Outputs of the given rows, as of the class of every flat net."""
+        return LoadOutputs(**{f.name: getattr(self, f.name).index_select(0, rows) for f in fields(self)})
 
 
 def _head(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
