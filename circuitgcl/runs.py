@@ -20,6 +20,9 @@ from circuitgcl.config import to_mapping
 from circuitgcl.errors import ConfigError, DataError
 from circuitgcl.files import write_atomically
 
+# a step may lack a task, and a frozen encoder has no gradient
+PARALLEL = "ddp_spawn_find_unused_parameters_true"
+
 
 def _tensorboard(path: Path) -> Logger:
     if importlib.util.find_spec("tensorboard") is None:
@@ -68,12 +71,16 @@ class RunFolder:
         *,
         max_epochs: int,
         accelerator: str = "auto",
+        devices: int = 1,
         progress: bool = False,
         precision: str = "32-true",
         callbacks: Sequence[Callback] = (),
         tensorboard: bool = False,
     ) -> lightning.Trainer:
         """A trainer that logs and checkpoints into this folder.
+
+        On several devices each process computes its own gradient and takes the mean of all (data parallel);
+        the processes end with the training, so the caller goes on as a single one.
 
         Raises:
             ConfigError: TensorBoard logs are asked for and it is not installed.
@@ -86,7 +93,9 @@ class RunFolder:
         return lightning.Trainer(
             max_epochs=max_epochs,
             accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
-            devices=1,
+            devices=devices,
+            strategy="auto" if devices == 1 else PARALLEL,
+            use_distributed_sampler=False,  # loaders split their steps themselves
             logger=loggers,
             **options,
             # one file, overwritten after every epoch

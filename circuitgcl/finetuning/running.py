@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 
 from circuitgcl.data import Design
 from circuitgcl.data.tensors import DesignTensors, graph_tensors
-from circuitgcl.errors import DataError
+from circuitgcl.errors import ConfigError, DataError
 from circuitgcl.finetuning.distant_fitting import fit_distant
 from circuitgcl.finetuning.held_out import HeldOutErrors
 from circuitgcl.finetuning.label_drawing import check_training_labels
@@ -45,6 +45,7 @@ def finetune(
     name: str = "custom",
     version: str = "1",
     accelerator: str = "auto",
+    devices: int = 1,
     progress: bool = False,
 ) -> ModelCheckpoint:
     """Train a capacitance model on labelled designs.
@@ -62,15 +63,19 @@ def finetune(
         name: name of the model in its header.
         version: version in its header.
         accelerator: Lightning accelerator (`auto`, `cpu`, `cuda`).
+        devices: processors or GPUs that share the designs of every epoch, each a process of its own.
         progress: show a progress bar.
 
     Raises:
         DataError: no labelled design, labels that nothing can be learned from, both an encoder and a model to
             start from, or no family left to train on beside those held out.
+        ConfigError: less than one device.
     """
     labelled = [design for design in designs if design.labels is not None]
     if not labelled:
         raise DataError("no labelled design to finetune on; a design needs an extraction")
+    if devices < 1:
+        raise ConfigError(f"devices = {devices}; expected at least 1")
     config = _resolved(config or FinetuneConfig(), encoder, start)
     check_training_labels(labelled, TargetScale.named(config.model.target_scale))
     folder = Path(folder)
@@ -82,7 +87,7 @@ def finetune(
     ]
     families = [design.files.family for design in labelled]
     whole = primary_designs(families, [t.nets for t in tensors])
-    trainer = {"accelerator": accelerator, "progress": progress}
+    trainer = {"accelerator": accelerator, "devices": devices, "progress": progress}
     beginning = start if start is not None else encoder
     residuals, fold_runs = HeldOutErrors(), list[RunFolder]()
     for index, held_out in enumerate(family_folds(families, config.calibration_folds)):
@@ -167,6 +172,7 @@ def _fit(
     """Train the networks; with designs to stop on, up to the epoch that was best on these."""
     rows: Any = list(designs)  # a list serves as a data set
     steps = DesignSteps([design.nets for design in designs], config.step_nets)
+    options = options | {"devices": min(options["devices"], steps.total)}
     loader: DataLoader[list[DesignTensors]] = DataLoader(rows, batch_sampler=steps, collate_fn=list)
     if not stopping:
         run.fit(run.trainer(max_epochs=config.max_epochs, **options), module, loader)

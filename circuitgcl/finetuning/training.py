@@ -23,6 +23,8 @@ from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.memory import ContextMemory
 from circuitgcl.models.scaling import TargetScale
 
+_BY_EPOCH: Any = {"on_step": False, "on_epoch": True, "batch_size": 1, "sync_dist": True}
+
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneConfig:
@@ -110,13 +112,13 @@ class FinetuneModule(lightning.LightningModule):
             self.loss(design) * (count / sum(nets)) for design, count in zip(designs, nets, strict=True)
         ]
         loss = torch.stack(losses).sum()
-        self.log("loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
+        self.log("loss", loss.detach(), prog_bar=True, **_BY_EPOCH)
         return loss
 
     def validation_step(self, designs: list[DesignTensors], _index: int) -> None:
         """Loss of a design that tells when to stop, on the balanced scale as in training."""
         self.model.training = True
-        self.log("held_out_loss", self.loss(designs[0]), on_step=False, on_epoch=True, batch_size=1)
+        self.log("held_out_loss", self.loss(designs[0]), **_BY_EPOCH)
         self.model.training = False
 
     def loss(self, design: DesignTensors) -> Tensor:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from circuitgcl.finetuning.steps import DesignSteps
+from circuitgcl.finetuning.steps import DesignSteps, part_of
 
 
 def test_large_designs_stay_alone_and_small_ones_share_steps() -> None:
@@ -24,3 +26,18 @@ def test_every_design_alone() -> None:
 
 def test_small_designs_alone_make_one_step() -> None:
     assert [sorted(step) for step in DesignSteps([3, 1, 2], 100)] == [[0, 1, 2]]
+
+
+@given(count=st.integers(1, 12), ranks=st.integers(1, 4))
+def test_processes_share_the_designs_of_an_epoch(count: int, ranks: int) -> None:
+    steps = [[2 * k, 2 * k + 1] for k in range(count)]
+    ranks = min(ranks, count)
+    parts = [part_of(steps, rank, ranks) for rank in range(ranks)]
+    assert {len(part) for part in parts} == {count // ranks}  # else one would wait for the others forever
+    assert sorted(place for part in parts for step in part for place in step) == list(range(2 * count))
+    assert all(step for part in parts for step in part)
+
+
+def test_what_is_left_over_joins_the_last_steps() -> None:
+    steps = [[0], [1], [2], [3], [4], [5], [6], [7]]
+    assert [part_of(steps, rank, 3) for rank in range(3)] == [[[0], [3, 6]], [[1], [4, 7]], [[2], [5]]]
