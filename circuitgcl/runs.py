@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,8 +21,14 @@ from circuitgcl.config import to_mapping
 from circuitgcl.errors import ConfigError, DataError
 from circuitgcl.files import write_atomically
 
-# a step may lack a task, and a frozen encoder has no gradient
-PARALLEL = "ddp_spawn_find_unused_parameters_true"
+
+def _strategy(accelerator: str, devices: int) -> str:
+    """How processes start: forked where that is safe, which takes no time; CUDA does not survive a fork."""
+    if devices == 1:
+        return "auto"
+    on_processor = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+    start = "fork" if on_processor and sys.platform == "linux" else "spawn"
+    return f"ddp_{start}_find_unused_parameters_true"  # a step may lack a task, and so its gradient
 
 
 def _tensorboard(path: Path) -> Logger:
@@ -94,7 +101,7 @@ class RunFolder:
             max_epochs=max_epochs,
             accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
             devices=devices,
-            strategy="auto" if devices == 1 else PARALLEL,
+            strategy=_strategy(accelerator, devices),
             use_distributed_sampler=False,  # loaders split their steps themselves
             logger=loggers,
             **options,

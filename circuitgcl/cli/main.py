@@ -205,6 +205,9 @@ def finetune(
     name: Annotated[str, typer.Option("--name", help="Name of the model.")] = "custom",
     version: Annotated[str, typer.Option("--version", help="Version of the model.")] = "1",
     device: Device = "auto",
+    devices: Annotated[
+        int, typer.Option("--devices", min=1, help="Processes, each on a device of its own.")
+    ] = 1,
     config: Config = None,
     settings: Settings = None,
 ) -> None:
@@ -231,6 +234,7 @@ def finetune(
         name=name,
         version=version,
         accelerator=device,
+        devices=devices,
         progress=_interactive(),
     )
     typer.echo(f"wrote {output}: model {name} {version}, trained on {len(designs)} designs")
