@@ -3,10 +3,10 @@
     python benchmarks/finetuning_speed.py [MANIFEST|DATA SET...] [--epochs N] [--only GLOBS] [--set KEY=VALUE]
 
 Trains on the designs of the manifests (`netlists/openram` when none is given) both ways, alternately, and
-prints the seconds of one epoch of each, the least of several, with their ratio: with the encoder frozen, where
-its embeddings are worked out once and only the heads run, and with the encoder learning, where it runs at every
-step. Seconds to build tensors and to fit the memories are shown apart. Losses of the first step are compared
-without dropout; fails where they differ by more than 1e-4 of their value.
+prints the seconds of an epoch of each, the least of several, with their ratio: with the encoder frozen, where
+its embeddings are worked out once and only the heads run, and with the encoder learning, where it runs at
+every step. Seconds to build tensors and to fit the memories are shown apart. Losses of the first step are
+compared without dropout; fails where they differ by more than 1e-4 of their value.
 """
 
 from __future__ import annotations
