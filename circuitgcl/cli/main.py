@@ -284,7 +284,11 @@ def evaluate(
     with _status(f"evaluating {len(files)} design{'s'[: len(files) > 1]}"):
         loaded = (open_design(file, top=top, rails=resolved.graph.rails) for file in files)
         metrics = evaluate_all(
-            predictor, loaded, min_cap_farad=resolved.min_cap_farad, allow_calibrated=force
+            predictor,
+            loaded,
+            min_cap_farad=resolved.min_cap_farad,
+            allow_calibrated=force,
+            prior=resolved.prior,
         )
     if output is not None:
         content: Any = metrics[0] if len(metrics) == 1 else metrics

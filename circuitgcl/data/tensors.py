@@ -79,6 +79,18 @@ class DesignTensors:
         return len(self.net_row)
 
     @property
+    def pair_situation(self) -> Tensor:
+        """Signature of the contexts of every pair row, [P] int64; equal ones repeat each other."""
+        key = self.context_exact[self.occurrence_context] * self.context_count.long()
+        return key.new_zeros(self.pair_rows).index_add(0, self.occurrence_pair, key)
+
+    @property
+    def net_situation(self) -> Tensor:
+        """Signature of the terminals that every net row joins, [N] int64; equal ones repeat each other."""
+        key = self.terminal_exact[self.occurrence_terminal] * self.terminal_count.long()
+        return key.new_zeros(len(self.net_features)).index_add(0, self.occurrence_net, key)
+
+    @property
     def technology_log(self) -> float:
         """Natural logarithm of what its capacitances are relative to (`graph.features.technology_log`)."""
         return technology_log(self.graph.channel_length_m)

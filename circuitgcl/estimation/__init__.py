@@ -2,5 +2,15 @@
 
 from circuitgcl.estimation.estimator import Bound, Estimate, EstimateConfig, Estimator, GraphConfig
 from circuitgcl.estimation.predicting import Prediction, Predictor
+from circuitgcl.estimation.priors import Prior
 
-__all__ = ["Bound", "Estimate", "EstimateConfig", "Estimator", "GraphConfig", "Prediction", "Predictor"]
+__all__ = [
+    "Bound",
+    "Estimate",
+    "EstimateConfig",
+    "Estimator",
+    "GraphConfig",
+    "Prediction",
+    "Predictor",
+    "Prior",
+]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from circuitgcl.errors import ConfigError
 from circuitgcl.estimation.expectation import expected_parasitics
 from circuitgcl.estimation.predicting import FloatArray, Prediction, Predictor, Quantity
+from circuitgcl.estimation.priors import Prior
 from circuitgcl.graph import CircuitGraph, RailKind, build_graph
 from circuitgcl.graph.rails import wanted_and_refused
 from circuitgcl.graph.virtual_supplies import virtual_supplies
@@ -60,6 +61,7 @@ class EstimateConfig:
     graph: GraphConfig = field(default_factory=GraphConfig)
     min_cap_farad: float = 1e-17  # couplings below are not listed
     min_probability: float = 0.1  # nor are candidates less likely than this to couple above `min_cap_farad`
+    prior: Prior = Prior.TRAIN  # label law that the estimates follow
     bound: Bound = Bound.MEAN
     scale: float = 1.0  # factor on every capacitance
     include: str = "*"  # nets to list: glob patterns separated by commas, any case
@@ -185,7 +187,9 @@ class Estimator:
         circuit = _flat(netlist, top, config.netlist)
         graph = build_graph(circuit, rails=config.graph.rails)
         design = self.predictor.tensors(graph, quotient=config.graph.quotient)
-        prediction, _ = self.predictor.predict(design, config.min_cap_farad / config.scale)
+        prediction, _ = self.predictor.predict(
+            design, config.min_cap_farad / config.scale, prior=config.prior
+        )
         names = np.array(circuit.net_names(), dtype=object)
         included, excluded = matching(names, config.include), matching(names, config.exclude)
         shown = included & ~excluded

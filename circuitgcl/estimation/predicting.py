@@ -13,6 +13,7 @@ from torch import Tensor
 
 from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors, graph_tensors
 from circuitgcl.errors import DataError
+from circuitgcl.estimation.priors import Prior, class_shares_followed, following
 from circuitgcl.graph import CircuitGraph
 from circuitgcl.graph.pair_encodings import PairStructure
 from circuitgcl.models.capacitance import LoadOutputs
@@ -79,7 +80,12 @@ class Predictor:
 
     @torch.inference_mode()
     def predict(
-        self, design: DesignTensors, min_cap_farad: float, embedding: Tensor | None = None
+        self,
+        design: DesignTensors,
+        min_cap_farad: float,
+        embedding: Tensor | None = None,
+        *,
+        prior: Prior = Prior.TRAIN,
     ) -> tuple[Prediction, DistantPairs]:
         """Estimates of all candidate pairs and nets, and a way to ask for pairs that are no candidates.
 
@@ -89,13 +95,16 @@ class Predictor:
             design: tensors of the design.
             min_cap_farad: smallest coupling that counts.
             embedding: what `embed` has found; embedded anew when absent.
+            prior: label law that the estimates follow.
         """
         design = design.to(self.device)
         checkpoint, model = self.checkpoint, self.checkpoint.model
         embedding = model.embed(design) if embedding is None else embedding
-        outputs = model.contexts(design, embedding)
-        coupling = model.coupling(design, outputs)
-        load = model.load(design, embedding, outputs)
+        with following(checkpoint, prior, design, embedding):
+            outputs = model.contexts(design, embedding)
+            coupling = model.coupling(design, outputs)
+            load = model.load(design, embedding, outputs)
+        stated = class_shares_followed(torch.softmax(load.class_logits, dim=1), prior, design)
         exists = checkpoint.coupling_error.existence_probability(coupling.source, coupling.hazard_log)
         ratio = math.log10(min_cap_farad / FARAD_PER_FEMTO) - coupling.farad_log / _DECADE
         above = checkpoint.coupling_error.exceedance(coupling.source, ratio)
@@ -106,15 +115,15 @@ class Predictor:
             existence=exists.double().cpu().numpy()[pairs],
             probability=(exists * above).double().cpu().numpy()[pairs],
             load=_quantity(load.farad_log, load.source, checkpoint.load_error).of(nets),
-            class_probability=self._classes(load).double().cpu().numpy()[nets],
+            class_probability=self._classes(load, stated).double().cpu().numpy()[nets],
             min_cap_farad=min_cap_farad,
         )
         return prediction, DistantPairs(self, design)
 
-    def _classes(self, load: LoadOutputs) -> Tensor:
+    def _classes(self, load: LoadOutputs, stated: Tensor) -> Tensor:
         """Probability of each ground-capacitance class, [N, CLASS_COUNT].
 
-        What the regression and its error law imply, times the square root of what the class head says: the
+        What the regression and its error law imply, times the square root of what the class head states: the
         head is trained as if classes were equally frequent, so it counts where the regression is undecided.
         """
         decades = load.farad_log / _DECADE
@@ -123,7 +132,7 @@ class Predictor:
         above = [law.exceedance(load.source, cut - decades) for cut in cuts]
         ladder = torch.stack([torch.ones_like(decades), *above, torch.zeros_like(decades)], dim=1)
         implied = (ladder[:, :-1] - ladder[:, 1:]).clamp(min=CLASS_FLOOR)
-        joint = implied * torch.softmax(load.class_logits, dim=1).sqrt()
+        joint = implied * stated.sqrt()
         return joint / joint.sum(dim=1, keepdim=True)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from circuitgcl.data import Design, Labels
 from circuitgcl.errors import ConfigError, DataError, SourceLocation
-from circuitgcl.estimation import GraphConfig, Predictor
+from circuitgcl.estimation import GraphConfig, Predictor, Prior
 from circuitgcl.estimation.estimator import SOURCE_NAMES
 from circuitgcl.estimation.predicting import COVERAGE, DistantPairs, Prediction, Quantity
 from circuitgcl.evaluation.ceilings import encoded_classes, endpoint_classes
@@ -24,6 +24,7 @@ from circuitgcl.evaluation.scores import (
     bias_decades,
     ceiling_r2,
     class_scores,
+    decade_scores,
     existence_scores,
     interval_scores,
     regression_scores,
@@ -43,6 +44,7 @@ class EvaluateConfig:
     """Settings of an evaluation."""
 
     graph: GraphConfig = field(default_factory=GraphConfig)
+    prior: Prior = Prior.TRAIN  # label law that the estimates follow
     min_cap_farad: float = 1e-17  # pairs extracted below are not scored
 
     def __post_init__(self) -> None:
@@ -63,7 +65,12 @@ class _ScoredPairs:
 
 
 def evaluate(
-    predictor: Predictor, design: Design, *, min_cap_farad: float = 1e-17, allow_calibrated: bool = False
+    predictor: Predictor,
+    design: Design,
+    *,
+    min_cap_farad: float = 1e-17,
+    allow_calibrated: bool = False,
+    prior: Prior = Prior.TRAIN,
 ) -> dict[str, Any]:
     """Metrics of one design, in the stable JSON form.
 
@@ -72,6 +79,7 @@ def evaluate(
         design: a design with labels.
         min_cap_farad: pairs extracted below are not scored.
         allow_calibrated: score designs that the model was calibrated with; the figures flatter it.
+        prior: label law that the estimates follow.
 
     Raises:
         DataError: the design has no labels, or those of another circuit, or calibrated the model.
@@ -91,7 +99,8 @@ def evaluate(
             f"{design.files.name}: no signal net of the schematic has a partner in {design.files.extracted}; "
             "is this the extraction of another cell?"
         )
-    prediction, distant = predictor.predict(predictor.tensors(design.graph), min_cap_farad)
+    tensors = predictor.tensors(design.graph)
+    prediction, distant = predictor.predict(tensors, min_cap_farad, prior=prior)
     nets = design.graph.circuit.net_count
     candidate_farad, row = _candidate_truth(prediction, labels, nets, min_cap_farad)
     scored = _scored_pairs(design, prediction, distant, labels, row, min_cap_farad)
@@ -101,6 +110,7 @@ def evaluate(
     return {
         "design": design.files.name,
         "min_cap_farad": min_cap_farad,
+        "prior": prior.value,
         "match": _match(labels),
         "coupling": coupling | {"ceiling_r2": ceiling_r2(scored.truth, scored.context_group)},
         "coupling_ceilings": _ceilings(design, scored),
@@ -111,6 +121,10 @@ def evaluate(
         },
         "existence": _with_short_names(existence_scores(ranking, candidate_farad, missed)),
         **_net_scores(predictor, prediction, labels),
+        "by_decade": {
+            "coupling": decade_scores(scored.truth, scored.estimate.farad),
+            "net_load": _load_by_decade(prediction, labels),
+        },
         "intervals": {str(COVERAGE): _interval(scored.truth, scored.estimate)},
     }
 
@@ -121,10 +135,13 @@ def evaluate_all(
     *,
     min_cap_farad: float = 1e-17,
     allow_calibrated: bool = False,
+    prior: Prior = Prior.TRAIN,
 ) -> list[dict[str, Any]]:
     """Metrics of many designs, in their order; a generator keeps only one design in memory."""
     return [
-        evaluate(predictor, design, min_cap_farad=min_cap_farad, allow_calibrated=allow_calibrated)
+        evaluate(
+            predictor, design, min_cap_farad=min_cap_farad, allow_calibrated=allow_calibrated, prior=prior
+        )
         for design in designs
     ]
 
@@ -219,7 +236,7 @@ def _end_groups(design: Design, pair: NDArray[np.integer]) -> NDArray[np.int64]:
 
 def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) -> dict[str, Any]:
     nets = len(labels.load_farad)
-    scored = np.nan_to_num(labels.load_farad) > MIN_LOAD_FARAD
+    scored = _scored_nets(labels)
     load, estimate = labels.load_farad[scored], prediction.load.farad[scored]
     coupled = np.bincount(labels.pair.T.ravel(), weights=np.tile(labels.coupling_farad, 2), minlength=nets)
     expected = np.bincount(
@@ -241,6 +258,16 @@ def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) ->
             )
         },
     }
+
+
+def _load_by_decade(prediction: Prediction, labels: Labels) -> dict[str, dict[str, object]]:
+    scored = _scored_nets(labels)
+    return decade_scores(labels.load_farad[scored], prediction.load.farad[scored])
+
+
+def _scored_nets(labels: Labels) -> NDArray[np.bool_]:
+    scored: NDArray[np.bool_] = np.nan_to_num(labels.load_farad) > MIN_LOAD_FARAD
+    return scored
 
 
 def _net_block(truth: FloatArray, estimate: FloatArray) -> dict[str, Any]:

@@ -44,6 +44,25 @@ def regression_scores(
     return scores | {name: _rounded(within(truth, estimate, factor)) for name, factor in factors.items()}
 
 
+def decade_scores(truth: FloatArray, estimate: FloatArray) -> dict[str, dict[str, object]]:
+    """`n`, `mae_decades` and `bias_decades` by decade of the true capacitance, smallest first.
+
+    A decade is named after its lower end in farad, as `1e-17`; decades without a label are left out.
+    """
+    # a label at the very end of a decade must not fall below it by rounding
+    decade = np.floor(_decades(truth) + 1e-9).astype(np.int64)
+    found: dict[str, dict[str, object]] = {}
+    for power in np.unique(decade).tolist():
+        own = decade == power
+        error = _decades(estimate[own]) - _decades(truth[own])
+        found[f"1e{power:d}"] = {
+            "n": int(own.sum()),
+            "mae_decades": _rounded(float(np.abs(error).mean())),
+            "bias_decades": _rounded(float(error.mean())),
+        }
+    return found
+
+
 def bias_decades(truth: FloatArray, estimate: FloatArray) -> float | None:
     """Mean signed error in decades; positive is too large."""
     return _rounded(float((_decades(estimate) - _decades(truth)).mean())) if len(truth) else None

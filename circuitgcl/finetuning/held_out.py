@@ -16,11 +16,6 @@ from circuitgcl.models.memory import Source
 from circuitgcl.models.scaling import FLOOR_FF
 
 
-def _groups(item: torch.Tensor, key: torch.Tensor, count: torch.Tensor, size: int) -> torch.Tensor:
-    """Signature of what every item is a sum of, [size]: items with the same one repeat each other."""
-    return torch.zeros(size, dtype=torch.int64).index_add(0, item, key * count.long())
-
-
 class HeldOutErrors:
     """Held-out errors of the fold models, and the error laws they make."""
 
@@ -49,17 +44,15 @@ class HeldOutErrors:
         pair, net = design.pair_row, design.net_row
         coupling = model.coupling(design, outputs).of(pair)
         load = model.load(design, embedding, outputs).of(net)
-        key = design.context_exact[design.occurrence_context]
-        contexts = _groups(design.occurrence_pair, key, design.context_count, design.pair_rows)
-        self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source, contexts[pair])
+        situation = design.pair_situation[pair]
+        self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source, situation)
         if len(labels.distant_pair):
             distant = model.distant(design, labels.distant_encoding)
             source = torch.full((len(distant),), DISTANT_SOURCE)
             alone = torch.arange(len(distant))
             self._add(self.coupling, distant, labels.distant_ff, source, alone)
-        key = design.terminal_exact[design.occurrence_terminal]
-        terminals = _groups(design.occurrence_net, key, design.terminal_count, len(design.net_features))
-        self._add(self.load, load.farad_log, labels.load_ff, load.source, terminals[net])
+        situation = design.net_situation[net]
+        self._add(self.load, load.farad_log, labels.load_ff, load.source, situation)
         known = ~torch.isnan(labels.candidate_ff)
         exists = labels.candidate_ff > FLOOR_FF
         rows = torch.stack([coupling.hazard_log.double(), exists.double(), coupling.source.double()])

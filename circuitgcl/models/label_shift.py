@@ -65,7 +65,9 @@ class LabelLaw(nn.Module):
         return (responsibility * means).sum(dim=1)
 
     @torch.no_grad()
-    def adapted(self, balanced: Tensor, *, pseudo_count: float = PSEUDO_COUNT) -> LabelLaw:
+    def adapted(
+        self, balanced: Tensor, count: Tensor | None = None, *, pseudo_count: float = PSEUDO_COUNT
+    ) -> LabelLaw:
         """The law of a new design's labels, from the balanced estimates of its unlabelled items.
 
         Balanced estimates follow `sum_k w_k N(mu_k, v_k + sigma^2)` where labels follow the mixture, so the
@@ -74,6 +76,7 @@ class LabelLaw(nn.Module):
 
         Args:
             balanced: [X] balanced estimates of the design.
+            count: [X] how many items each counts for; one when absent.
             pseudo_count: how many items the training law counts for.
         """
         law = copy.deepcopy(self)
@@ -82,12 +85,14 @@ class LabelLaw(nn.Module):
         spread = self.variances + self.noise.square()
         offset = balanced.unsqueeze(1) - self.means
         log_density = -0.5 * torch.log(spread) - 0.5 * offset.square() / spread
-        law.weights.copy_(_fitted_shares(log_density, self.weights, pseudo_count))
+        law.weights.copy_(_fitted_shares(log_density, self.weights, count, pseudo_count))
         return law
 
 
 @torch.no_grad()
-def target_class_prior(posterior: Tensor, prior: Tensor, *, pseudo_count: float = PSEUDO_COUNT) -> Tensor:
+def target_class_prior(
+    posterior: Tensor, prior: Tensor, count: Tensor | None = None, *, pseudo_count: float = PSEUDO_COUNT
+) -> Tensor:
     """Class shares of a new design, [C], from the posteriors of its unlabelled items.
 
     Expectation maximisation (Saerens et al., Neural Computation 2002): with shares q, the posterior of a
@@ -97,9 +102,10 @@ def target_class_prior(posterior: Tensor, prior: Tensor, *, pseudo_count: float 
     Args:
         posterior: [X, C] probabilities under `prior`.
         prior: [C] class shares that the posteriors assume; equal ones for a balanced classifier.
+        count: [X] how many items each counts for; one when absent.
         pseudo_count: how many items the prior counts for.
     """
-    return _fitted_shares(torch.log(posterior) - torch.log(prior), prior, pseudo_count)
+    return _fitted_shares(torch.log(posterior) - torch.log(prior), prior, count, pseudo_count)
 
 
 def reweighted(posterior: Tensor, prior: Tensor, target: Tensor) -> Tensor:
@@ -108,12 +114,15 @@ def reweighted(posterior: Tensor, prior: Tensor, target: Tensor) -> Tensor:
     return joint / joint.sum(dim=1, keepdim=True)
 
 
-def _fitted_shares(log_likelihood: Tensor, start: Tensor, pseudo_count: float) -> Tensor:
+def _fitted_shares(
+    log_likelihood: Tensor, start: Tensor, count: Tensor | None, pseudo_count: float
+) -> Tensor:
     """Shares [K] of greatest posterior, from [X, K] log-likelihoods and a Dirichlet law around `start`."""
     shares = start
     for _ in range(ROUNDS):
         responsibility = torch.softmax(log_likelihood + torch.log(shares), dim=1)
-        total = responsibility.sum(dim=0) + pseudo_count * start
+        seen = responsibility.sum(dim=0) if count is None else count @ responsibility
+        total = seen + pseudo_count * start
         found = total / total.sum()
         if torch.equal(found, shares) or float((found - shares).abs().max()) < TOLERANCE:
             return found

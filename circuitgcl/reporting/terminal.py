@@ -262,12 +262,27 @@ METRIC_TABLES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 
 
+DECADE_TABLES = (
+    ("Coupling: MAE in decades by decade of the extracted capacitance", "coupling"),
+    ("Net load: MAE in decades by decade of the extracted capacitance", "net_load"),
+)
+
+
 def print_metrics(console: Console, metrics: Sequence[Mapping[str, Any]]) -> None:
     """Print the metrics of several designs, one row each; capacitances are compared in decades (log10)."""
     for title, figures in METRIC_TABLES:
         columns: Columns = {"design": [Text(str(entry["design"])) for entry in metrics]}
         for name, group, key in figures:
             columns[name] = [_figure(entry[group][key]) for entry in metrics]
+        console.print(_table(title, columns))
+    for title, group in DECADE_TABLES:
+        decades = {decade for entry in metrics for decade in entry["by_decade"][group]}
+        columns = {"design": [Text(str(entry["design"])) for entry in metrics]}
+        for decade in sorted(decades, key=float):
+            found = [entry["by_decade"][group].get(decade, {}) for entry in metrics]
+            columns[f"≥ {format_capacitance(float(decade))}"] = [
+                _figure(scores.get("mae_decades")) for scores in found
+            ]
         console.print(_table(title, columns))
 
 

@@ -159,6 +159,11 @@ def test_evaluate_json(call: Call, tiny_netlist: Path, extraction: Path, tiny_mo
     assert metrics["net_load"]["n"] == 4
     assert metrics["match"]["nets_matched"] == 1.0
     assert metrics["match"]["capacitance_matched"] == 1.0
+    assert metrics["prior"] == "train"
+    for group in ("coupling", "net_load"):
+        decades = metrics["by_decade"][group]
+        assert all(scores.keys() == {"n", "mae_decades", "bias_decades"} for scores in decades.values())
+        assert sum(scores["n"] for scores in decades.values()) == metrics[group]["n"]
 
 
 def test_evaluate_counts_pairs_above_the_threshold(

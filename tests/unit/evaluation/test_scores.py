@@ -11,6 +11,7 @@ from circuitgcl.evaluation.scores import (
     bias_decades,
     ceiling_r2,
     class_scores,
+    decade_scores,
     existence_scores,
     interval_scores,
     regression_scores,
@@ -164,3 +165,13 @@ def test_ceiling_by_hand():
 def test_ceiling_of_too_little():
     assert ceiling_r2(np.array([1e-15]), np.array([0])) is None
     assert ceiling_r2(np.full(3, 1e-15), np.arange(3)) is None
+
+
+def test_errors_by_decade_of_the_truth():
+    truth = np.array([1e-17, 9.9e-17, 1e-16, 5e-15])
+    found = decade_scores(truth, truth * np.array([10.0, 0.1, 1.0, 100.0]))
+    assert list(found) == ["1e-17", "1e-16", "1e-15"]
+    assert found["1e-17"] == {"n": 2, "mae_decades": 1.0, "bias_decades": 0.0}
+    assert found["1e-16"] == {"n": 1, "mae_decades": 0.0, "bias_decades": 0.0}
+    assert found["1e-15"] == {"n": 1, "mae_decades": 2.0, "bias_decades": 2.0}
+    assert decade_scores(np.zeros(0), np.zeros(0)) == {}

@@ -134,8 +134,12 @@ def test_metrics_of_several_designs():
     entry: dict[str, Any] = {group: dict.fromkeys(keys, 0.125) for group, keys in groups.items()}
     entry["coupling"]["n"] = 12345
     entry["coupling"]["r2"] = None
+    scores = {"n": 3, "mae_decades": 0.25, "bias_decades": 0.0}
+    entry["by_decade"] = {"coupling": {"1e-17": scores}, "net_load": {"1e-17": scores, "1e-16": scores}}
     stream = io.StringIO()
     print_metrics(Console(file=stream, width=100), [entry | {"design": name} for name in ("[one]", "two")])
     text = stream.getvalue()
+    assert re.search(r"≥ 0\.01 fF +≥ 0\.1 fF", text)
+    assert re.search(r"^ two +0\.250 +0\.250 *$", text, re.MULTILINE)
     assert re.search(r"^ \[one\] +12,345 +– +0\.125 +0\.125 +0\.125 +0\.125 *$", text, re.MULTILINE)
-    assert text.count(" two ") == 5
+    assert text.count(" two ") == 7
