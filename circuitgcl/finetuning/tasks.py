@@ -148,10 +148,18 @@ class CouplingTask(nn.Module):
 
     def forward(self, outputs: CouplingOutputs, truth_ff: Tensor, reference_log: float = 0.0) -> Tensor:
         """Regression loss plus binary cross-entropy of existence, over [P] candidate pairs."""
+        return torch.stack(list(self.losses(outputs, truth_ff, reference_log).values())).sum()
+
+    def losses(
+        self, outputs: CouplingOutputs, truth_ff: Tensor, reference_log: float = 0.0
+    ) -> dict[str, Tensor]:
+        """Losses of `coupling` and of `existence`, scalars."""
         probability = outputs.existence.clamp(1e-6, 1 - 1e-6)
         exists = (truth_ff > FLOOR_FF).float()
-        loss: Tensor = self.regression(outputs.farad_log, truth_ff, reference_log)
-        return loss + nn.functional.binary_cross_entropy(probability, exists)
+        return {
+            "coupling": self.regression(outputs.farad_log, truth_ff, reference_log),
+            "existence": nn.functional.binary_cross_entropy(probability, exists),
+        }
 
 
 class LoadTask(nn.Module):
@@ -177,12 +185,18 @@ class LoadTask(nn.Module):
         self.class_loss, self.scale = class_loss, scale
 
     def forward(self, outputs: LoadOutputs, truth_ff: Tensor, reference_log: float = 0.0) -> Tensor:
-        """Regression loss plus balanced softmax cross-entropy, over [N] nets; NaN is unknown."""
+        """Regression loss plus that of the classes, over [N] nets; NaN is unknown."""
+        return torch.stack(list(self.losses(outputs, truth_ff, reference_log).values())).sum()
+
+    def losses(self, outputs: LoadOutputs, truth_ff: Tensor, reference_log: float = 0.0) -> dict[str, Tensor]:
+        """Losses of `load` and of `ground_class`, scalars."""
         known = ~torch.isnan(truth_ff)
         truth = truth_ff[known]
-        loss: Tensor = self.regression(outputs.farad_log[known], truth, reference_log)
         classes = torch.from_numpy(self.scale.classes(truth.double().cpu().numpy() * 1e-15)).to(truth.device)
-        return loss + self._classification(outputs.class_logits[known], classes)
+        return {
+            "load": self.regression(outputs.farad_log[known], truth, reference_log),
+            "ground_class": self._classification(outputs.class_logits[known], classes),
+        }
 
     def _classification(self, logits: Tensor, classes: Tensor) -> Tensor:
         if self.class_loss is ClassLoss.BSCE:

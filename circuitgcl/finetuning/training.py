@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -11,7 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from circuitgcl.data.tensors import DesignTensors
+from circuitgcl.errors import ConfigError
 from circuitgcl.finetuning.memory_fitting import MemoryConfig, MemoryTarget, fit_memory, joining, meeting
+from circuitgcl.finetuning.pair_contrast import last_inputs, pair_contrast
+from circuitgcl.finetuning.task_weights import TaskWeights, UncertaintyWeights
 from circuitgcl.finetuning.tasks import (
     ClassLoss,
     CouplingTask,
@@ -19,7 +23,7 @@ from circuitgcl.finetuning.tasks import (
     RegressionLoss,
 )
 from circuitgcl.losses import BalancedMSEKind
-from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
+from circuitgcl.models.capacitance import CapacitanceModel, CouplingOutputs, ModelConfig
 from circuitgcl.models.memory import ContextMemory
 from circuitgcl.models.scaling import TargetScale
 
@@ -48,7 +52,13 @@ class FinetuneConfig:
     loss: RegressionLoss = RegressionLoss.GAI
     class_loss: ClassLoss = ClassLoss.BSCE
     censored_weight: float = 0.01
+    task_weights: TaskWeights = TaskWeights.EQUAL
+    conr_weight: float = 0.0  # of what keeps pairs of different coupling apart (`losses.conr`)
     calibration_folds: int = 3  # family-wise folds whose held-out errors make the intervals; 0 for none
+
+    def __post_init__(self) -> None:
+        if not (self.conr_weight >= 0 and math.isfinite(self.conr_weight)):
+            raise ConfigError(f"conr_weight = {self.conr_weight:g}; expected a number of at least 0")
 
 
 class FinetuneModule(lightning.LightningModule):
@@ -64,6 +74,8 @@ class FinetuneModule(lightning.LightningModule):
         references = [model.reference_log(design) for design in designs]
         self.coupling_task = CouplingTask(designs, kind, censored, references=references)
         self.load_task = LoadTask(designs, scale, kind, censored, config.class_loss, references=references)
+        is_learned = config.task_weights is TaskWeights.UNCERTAINTY
+        self.task_weights = UncertaintyWeights() if is_learned else None
         self._embeddings: dict[int, Tensor] = {}
         if not config.encoder_learning_rate:
             model.encoder.requires_grad_(False)
@@ -82,7 +94,7 @@ class FinetuneModule(lightning.LightningModule):
         """AdamW with a rate of its own for the encoder, and a cosine schedule."""
         config = self.config
         encoder = list(self.model.encoder.parameters())
-        noise = [p for name, p in self.named_parameters() if name.endswith("log_noise_scale")]
+        noise = [p for name, p in self.named_parameters() if "log_noise_scale" in name]
         elsewhere = {id(parameter) for parameter in (*encoder, *noise)}
         heads = [p for p in self.parameters() if id(p) not in elsewhere]
         groups: list[dict[str, Any]] = [{"params": heads, "lr": config.learning_rate}]
@@ -118,21 +130,45 @@ class FinetuneModule(lightning.LightningModule):
     def validation_step(self, designs: list[DesignTensors], _index: int) -> None:
         """Loss of a design that tells when to stop, on the balanced scale as in training."""
         self.model.training = True
-        self.log("held_out_loss", self.loss(designs[0]), **_BY_EPOCH)
+        # learned weights drift from epoch to epoch, and would be judged instead of the model
+        self.log("held_out_loss", _total(self.losses(designs[0])), **_BY_EPOCH)
         self.model.training = False
 
     def loss(self, design: DesignTensors) -> Tensor:
-        """Sum of the losses of all tasks on one design."""
+        """Weighted sum of the losses of all tasks on one design."""
+        if not self.config.conr_weight:
+            return self._weighted(self.losses(design))
+        with last_inputs(self.model.context_head) as described:
+            losses, coupling = self._losses(design)
+        contrast = pair_contrast(design, torch.cat(described), coupling.farad_log)
+        return self._weighted(losses) + self.config.conr_weight * contrast
+
+    def _weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
+        if self.task_weights is None:
+            return _total(losses)
+        balanced = {
+            "coupling": self.coupling_task.regression.balanced,
+            "load": self.load_task.regression.balanced,
+        }
+        noise = {name: task.noise_scale for name, task in balanced.items() if task is not None}
+        weighted: Tensor = self.task_weights(losses, noise)
+        return weighted
+
+    def losses(self, design: DesignTensors) -> dict[str, Tensor]:
+        """Losses of the tasks on one design."""
+        return self._losses(design)[0]
+
+    def _losses(self, design: DesignTensors) -> tuple[dict[str, Tensor], CouplingOutputs]:
+        """Losses of the tasks, and what is said of the pair rows."""
         labels = design.labels
         assert labels is not None
         embedding = self.embedding(design)
         outputs = self.model.contexts(design, embedding)
         load = self.model.load(design, embedding, outputs).of(design.net_row)
-        coupling = self.model.coupling(design, outputs).of(design.pair_row)
-        reference = self.model.reference_log(design)
-        of_coupling: Tensor = self.coupling_task(coupling, labels.candidate_ff, reference)
-        of_load: Tensor = self.load_task(load, labels.load_ff, reference)
-        return of_coupling + of_load
+        coupling, reference = self.model.coupling(design, outputs), self.model.reference_log(design)
+        flat = coupling.of(design.pair_row)
+        found = self.coupling_task.losses(flat, labels.candidate_ff, reference)
+        return found | self.load_task.losses(load, labels.load_ff, reference), coupling
 
     def set_label_laws(self) -> None:
         """Hand the training label laws to the model, which needs them to leave the balanced scale again."""
@@ -141,6 +177,10 @@ class FinetuneModule(lightning.LightningModule):
             balanced = task.regression.balanced
             if balanced is not None and balanced.kind is BalancedMSEKind.GAI:
                 law.set(balanced.places, balanced.variances, balanced.weights, balanced.noise_scale.detach())
+
+
+def _total(losses: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack(list(losses.values())).sum()
 
 
 def keep_lower_layers(encoder: nn.Module, layers: int) -> None:
