@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import lightning
+import pandas as pd
 import pytest
 import torch
 
@@ -66,3 +68,18 @@ def test_processes_are_at_least_one(tmp_path: Path, array: Build) -> None:
     with pytest.raises(ConfigError, match="devices = 0"):
         finetune([array(2, 2)], CONFIG, folder=tmp_path / "run", devices=0)
     assert not (tmp_path / "run").exists()
+
+
+def test_processes_agree_when_to_stop(tmp_path: Path, array: Build) -> None:
+    """The kept weights are those of the best epoch, which the first process wrote."""
+    designs = [array(2, 2), array(3, 4), array(2, 3, family="judge")]
+    config = replace(CONFIG, stop_on="judge", patience=1, learning_rate=0.3, max_epochs=8)
+    model = finetune(designs, config, folder=tmp_path, accelerator="cpu", devices=2).model
+    log = pd.read_csv(tmp_path / "log/metrics.csv").groupby("epoch").first()
+    losses = log["held_out_loss"].to_numpy()
+    assert len(losses) == losses.argmin() + 2 < 8  # one epoch without a better loss ends it
+    tensors = [design_tensors(design.graph, design.labels) for design in designs]
+    module = FinetuneModule(model.train(), tensors[:2], config)
+    with model.forgetting(), torch.no_grad():
+        found = sum(module.losses(tensors[2]).values())
+    assert float(found) == pytest.approx(losses.min(), rel=1e-2)
