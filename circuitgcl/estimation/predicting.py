@@ -100,11 +100,10 @@ class Predictor:
         design = design.to(self.device)
         checkpoint, model = self.checkpoint, self.checkpoint.model
         embedding = model.embed(design) if embedding is None else embedding
-        with following(checkpoint, prior, design, embedding):
-            outputs = model.contexts(design, embedding)
+        with following(checkpoint, prior, design, embedding) as outputs:
             coupling = model.coupling(design, outputs)
             load = model.load(design, embedding, outputs)
-        stated = class_shares_followed(torch.softmax(load.class_logits, dim=1), prior, design)
+        stated = class_shares_followed(load, prior, design)
         exists = checkpoint.coupling_error.existence_probability(coupling.source, coupling.hazard_log)
         ratio = math.log10(min_cap_farad / FARAD_PER_FEMTO) - coupling.farad_log / _DECADE
         above = checkpoint.coupling_error.exceedance(coupling.source, ratio)

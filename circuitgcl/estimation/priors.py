@@ -17,15 +17,20 @@ import torch
 from torch import Tensor
 
 from circuitgcl.data.tensors import DesignTensors
-from circuitgcl.models.capacitance import DECADE
+from circuitgcl.models.capacitance import DECADE, ContextOutputs, LoadOutputs
 from circuitgcl.models.checkpoint import ModelCheckpoint
 from circuitgcl.models.label_shift import LabelLaw, reweighted, target_class_prior
+from circuitgcl.models.memory import Source
 
 LIKELY = 0.5  # pairs from this probability on tell what coupling capacitances the design has
 
 
 class Prior(StrEnum):
-    """Label law that estimates follow; without effect on what is remembered, and on unbalanced models."""
+    """Label law that estimates follow.
+
+    It moves what the network alone says: neither what is remembered, nor what the memory corrects by
+    structure, nor models trained without balanced losses.
+    """
 
     BALANCED = "balanced"  # every label as frequent as any other
     TRAIN = "train"  # as in the training designs
@@ -35,8 +40,8 @@ class Prior(StrEnum):
 @contextmanager
 def following(
     checkpoint: ModelCheckpoint, prior: Prior, design: DesignTensors, embedding: Tensor
-) -> Iterator[None]:
-    """The model of a checkpoint under a label law, while the block runs.
+) -> Iterator[ContextOutputs]:
+    """The model of a checkpoint under a label law while the block runs, and what it says of every context.
 
     Args:
         checkpoint: the model, in evaluation mode.
@@ -45,42 +50,48 @@ def following(
         embedding: [N, H] of its net rows.
     """
     model = checkpoint.model
-    kept = model.coupling_law, model.load_law
-    if prior is not Prior.TRAIN:
-        model.coupling_law, model.load_law = (LabelLaw().to(embedding.device) for _ in kept)
+    trained, kept = model.contexts(design, embedding), (model.coupling_law, model.load_law)
+    if prior is Prior.TRAIN:
+        yield trained
+        return
+    model.coupling_law, model.load_law = (LabelLaw().to(embedding.device) for _ in kept)
     try:
+        reference = model.reference_log(design)
+        # a calibration comes after the label law
+        offset = model.adjustment(torch.zeros_like(trained.weight), design.context_features)
+        balanced = model.contexts(design, embedding).weight - offset
         if prior is Prior.TARGET:
-            balanced = _balanced_estimates(checkpoint, design, embedding)
-            laws = [law.adapted(*own) for law, own in zip(kept, balanced, strict=True)]
+            evidence = _balanced_estimates(checkpoint, design, embedding, replace(trained, weight=balanced))
+            laws = [law.adapted(*own) for law, own in zip(kept, evidence, strict=True)]
             model.coupling_law, model.load_law = laws
-        yield
+        weight = model.natural_weight(balanced - reference, reference) + offset
+        # what the memory adds to a known structure was fitted under the law of training
+        keys = design.context_exact, design.context_structural
+        _, source = model.coupling_memory(trained.weight, *keys)
+        yield replace(trained, weight=weight.where(source == int(Source.NETWORK), trained.weight))
     finally:
         model.coupling_law, model.load_law = kept
 
 
-def class_shares_followed(probability: Tensor, prior: Prior, design: DesignTensors) -> Tensor:
-    """Class probabilities [N, C] of a balanced classifier under a label law; only `target` moves them."""
-    signal = design.signal
+def class_shares_followed(load: LoadOutputs, prior: Prior, design: DesignTensors) -> Tensor:
+    """What the class head states, [N, C]; under `target` with the shares of the design, where it is new."""
+    stated, signal = torch.softmax(load.class_logits, dim=1), design.signal
     if prior is not Prior.TARGET or not signal.any():
-        return probability
-    classes = probability.shape[1]
-    equal = torch.full((classes,), 1.0 / classes, device=probability.device)
+        return stated
+    equal = torch.full_like(stated[0], 1.0 / stated.shape[1])
     evidence = _evidence(design.net_row, design.net_situation, signal)
-    return reweighted(probability, equal, target_class_prior(probability[signal], equal, evidence))
+    followed = reweighted(stated, equal, target_class_prior(stated[signal], equal, evidence))
+    return followed.where((load.source == int(Source.NETWORK)).unsqueeze(1), stated)
 
 
 def _balanced_estimates(
-    checkpoint: ModelCheckpoint, design: DesignTensors, embedding: Tensor
+    checkpoint: ModelCheckpoint, design: DesignTensors, embedding: Tensor, outputs: ContextOutputs
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """What the networks alone say of likely pairs and of signal nets, in decades, and how much it counts."""
-    model = checkpoint.model
+    model, reference = checkpoint.model, checkpoint.model.reference_log(design)
     with model.forgetting():
-        outputs = model.contexts(design, embedding)
-        # a calibration comes after the label law
-        offset = model.adjustment(torch.zeros_like(outputs.weight), design.context_features)
-        coupling = model.coupling(design, replace(outputs, weight=outputs.weight - offset))
+        coupling = model.coupling(design, outputs)
         load = model.load(design, embedding, outputs)
-    reference = model.reference_log(design)
     exists = checkpoint.coupling_error.existence_probability(coupling.source, coupling.hazard_log)
     likely = exists >= LIKELY
     pairs = (coupling.farad_log[likely] - reference) / DECADE

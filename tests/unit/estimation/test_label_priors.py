@@ -17,6 +17,7 @@ from circuitgcl.evaluation import evaluate
 from circuitgcl.graph import CircuitGraph, build_graph
 from circuitgcl.models.checkpoint import load_model
 from circuitgcl.models.label_shift import LabelLaw
+from circuitgcl.models.memory import ContextMemory
 from circuitgcl.netlist import flatten, read_netlist
 from circuitgcl.parasitics import MatchReport
 
@@ -169,6 +170,21 @@ def test_equal_on_classes_and_on_all_rows(predictor: Predictor, graph: CircuitGr
     np.testing.assert_allclose(one.coupling.farad, other.coupling.farad, rtol=1e-3)
     np.testing.assert_allclose(one.load.farad, other.load.farad, rtol=1e-3)
     np.testing.assert_allclose(one.class_probability, other.class_probability, atol=1e-3)
+
+
+@pytest.mark.parametrize("level", ["exact", "structural"])
+def test_what_the_memory_knows_stays(predictor: Predictor, graph: CircuitGraph, level: str):
+    """Its values and its corrections by structure were fitted under the law of training."""
+    design, model = predictor.tensors(graph), predictor.checkpoint.model
+    keys = np.unique(getattr(design, f"context_{level}").numpy())
+    nothing = np.zeros(0, np.int64), np.zeros(0, np.float32)
+    known = keys, np.full(len(keys), -1.0, np.float32)
+    tables = (*known, *nothing) if level == "exact" else (*nothing, *known)
+    model.coupling_memory = ContextMemory.from_arrays(*tables, salt=3)
+    found = {prior: predictor.predict(design, 1e-17, prior=prior)[0] for prior in Prior}
+    for prior in (Prior.BALANCED, Prior.TARGET):
+        assert np.array_equal(found[prior].coupling.farad, found[Prior.TRAIN].coupling.farad)
+        assert not np.allclose(found[prior].load.farad, found[Prior.TRAIN].load.farad, rtol=0.01, atol=0.0)
 
 
 def test_the_model_is_left_as_it_was(predictor: Predictor, graph: CircuitGraph):
