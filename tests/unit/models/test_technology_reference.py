@@ -31,7 +31,8 @@ def test_estimates_move_with_it(is_relative: bool, tiny_netlist: Path):
     assert design.technology_log == pytest.approx(math.log(50 / 200))
     found = []
     for shift in (0.0, 1.0):
-        moved = replace(design, technology_log=design.technology_log + shift)
+        length = design.graph.channel_length_m * math.exp(shift)
+        moved = replace(design, graph=replace(design.graph, channel_length_m=length))
         with torch.no_grad():
             embedding = model.embed(moved)
             outputs = model.contexts(moved, embedding)
