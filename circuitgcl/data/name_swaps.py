@@ -23,6 +23,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from circuitgcl.data.designs import Design
 from circuitgcl.graph.contexts import terminal_rows
+from circuitgcl.graph.feature_schema import ADJACENCY_FEATURES, PAIR_FEATURES
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -39,6 +40,9 @@ DISAGREEMENT = 0.8  # excess from which on a row is reported even without a part
 MAX_SUSPECTS = 500  # of one design, the oddest first; a design with more has another fault
 MIN_TOTAL_FARAD = 1e-16  # of such a row
 FEMTO = 1e-15
+
+# with what stands beside what in a cell, trees tell twin cells apart and see swaps where there are none
+_KEPT = [place for place, feature in enumerate(PAIR_FEATURES) if feature not in ADJACENCY_FEATURES]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,10 +74,10 @@ class LabelRows:
         pair = np.stack([every // nets, every % nets], axis=1)
         farad = np.zeros(len(every))
         farad[np.searchsorted(every, coupled)] = labels.coupling_farad
-        features = np.zeros((len(every), graph.pair_features.shape[1] + 1), np.float32)
+        features = np.zeros((len(every), len(_KEPT) + 1), np.float32)
         content = np.zeros(len(every), np.uint64)
         at = np.searchsorted(every, code)[contexts.occurrence_pair]
-        np.add.at(features[:, :-1], at, graph.pair_features[contexts.occurrence_context])
+        np.add.at(features[:, :-1], at, graph.pair_features[:, _KEPT][contexts.occurrence_context])
         np.add.at(features[:, -1], at, 1)
         np.add.at(content, at, contexts.key_exact[contexts.occurrence_context])
         kept = labelled[pair].all(axis=1)
@@ -87,7 +91,7 @@ class LabelRows:
             name=design.files.name,
             labelled=labelled,
             pair=pair[kept],
-            is_candidate=features[kept, graph.pair_features.shape[1]] > 0,
+            is_candidate=features[kept, len(_KEPT)] > 0,
             root_ff=np.sqrt(np.maximum(farad[kept], 0) / FEMTO),
             pair_features=features[kept],
             pair_content=content[kept],

@@ -11,6 +11,8 @@ import torch
 from torch import distributed
 from torch.utils.data import Sampler
 
+LEAST_STEPS = 16  # of an epoch, where there are as many designs: few designs are learned in small steps
+
 
 class DesignSteps(Sampler[list[int]]):
     """Positions of the designs of every step, in an order that each epoch draws anew.
@@ -24,11 +26,12 @@ class DesignSteps(Sampler[list[int]]):
 
     Args:
         sizes: [D] nets of the designs.
-        step_nets: nets a step should have.
+        step_nets: nets a step should have, at most the `LEAST_STEPS`-th part of all.
     """
 
     def __init__(self, sizes: Sequence[int], step_nets: int) -> None:
         nets = np.asarray(sizes)
+        step_nets = min(step_nets, int(nets.sum()) // LEAST_STEPS)
         self._large, self._small = np.flatnonzero(nets >= step_nets), np.flatnonzero(nets < step_nets)
         self._shared = math.ceil(int(nets[self._small].sum()) / max(step_nets, 1))
 

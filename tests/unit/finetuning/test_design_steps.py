@@ -9,7 +9,7 @@ from circuitgcl.finetuning.steps import DesignSteps, part_of
 
 def test_large_designs_stay_alone_and_small_ones_share_steps() -> None:
     torch.manual_seed(0)
-    sizes = [500, 10, 20, 100, 30, 10, 30]
+    sizes = [500, 10, 20, 1000, 30, 10, 30]
     steps = DesignSteps(sizes, 50)
     epochs = [list(steps) for _ in range(20)]
     for epoch in epochs:
@@ -24,8 +24,10 @@ def test_every_design_alone() -> None:
     assert sorted(DesignSteps([3, 1, 2], 0)) == [[0], [1], [2]]
 
 
-def test_small_designs_alone_make_one_step() -> None:
-    assert [sorted(step) for step in DesignSteps([3, 1, 2], 100)] == [[0, 1, 2]]
+def test_an_epoch_of_small_designs_has_several_steps() -> None:
+    assert len(DesignSteps([12] * 160, 10_000)) == 16
+    assert sorted(map(len, DesignSteps([12] * 160, 10_000))) == [10] * 16
+    assert len(DesignSteps([12] * 160, 24)) == 80
 
 
 @given(count=st.integers(1, 12), ranks=st.integers(1, 4))
