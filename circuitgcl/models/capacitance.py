@@ -31,6 +31,7 @@ from circuitgcl.models.label_shift import LabelLaw
 from circuitgcl.models.memory import ContextMemory, Source
 from circuitgcl.models.neighbourhoods import blocks
 from circuitgcl.models.partitioned import net_embeddings
+from circuitgcl.models.perceptron import perceptron
 from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, Standardiser
 
 LOG_RANGE = (-14.0, 7.0)  # natural logarithm of femtofarad a single context may contribute
@@ -94,18 +95,6 @@ class LoadOutputs:
         return LoadOutputs(**{f.name: getattr(self, f.name).index_select(0, rows) for f in fields(self)})
 
 
-def _head(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(inputs, hidden),
-        nn.GELU(),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, hidden),
-        nn.GELU(),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, outputs),
-    )
-
-
 def _start_at(head: nn.Sequential, *outputs: float) -> None:
     last = head[-1]
     assert isinstance(last, nn.Linear)
@@ -148,13 +137,13 @@ class CapacitanceModel(nn.Module):
         self.pair_scale = Standardiser(len(PAIR_FEATURES))
         self.embedding_scale = Standardiser(width)
         side = len(TERMINAL_FEATURES) + width
-        self.context_head = _head(len(PAIR_FEATURES) + 2 * side, hidden, 2, dropout)
-        self.load_head = _head(side, hidden, 1, dropout)
+        self.context_head = perceptron(len(PAIR_FEATURES) + 2 * side, hidden, 2, dropout)
+        self.load_head = perceptron(side, hidden, 1, dropout)
         net = len(NET_FEATURES) + width
         # fitted in closed form (`circuitgcl.finetuning.distant_fitting`), never by gradients
         self.distant_line = nn.Linear(len(pair_encoding_schema()) + 1, 1).requires_grad_(False)
         self.set_distant_line(np.zeros(len(pair_encoding_schema()) + 1), UNKNOWN_DISTANT_DECADES)
-        self.class_head = _head(net + 1, hidden, CLASS_COUNT, dropout)
+        self.class_head = perceptron(net + 1, hidden, CLASS_COUNT, dropout)
         self.coupling_memory = ContextMemory()
         self.existence_memory = ContextMemory()
         self.load_memory = ContextMemory()

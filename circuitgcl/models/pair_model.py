@@ -21,6 +21,7 @@ from torch_geometric.data import HeteroData
 from circuitgcl.errors import ConfigError
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.neighbourhoods import INPUT_WIDTHS
+from circuitgcl.models.perceptron import perceptron
 from circuitgcl.models.scaling import Standardiser
 from circuitgcl.schema import NodeType
 
@@ -114,8 +115,8 @@ class PairModel(nn.Module):
         self.encoder = CircuitEncoder(config.encoder, widths)
         self.norm = nn.LayerNorm(width)
         self.relative_scale = Standardiser(relative_width)
-        self.pair_head = _network(3 * width + config.relative * relative_width, hidden, 2, config.dropout)
-        self.load_head = _network(width, hidden, 1, config.dropout)
+        self.pair_head = perceptron(3 * width + config.relative * relative_width, hidden, 2, config.dropout)
+        self.load_head = perceptron(width, hidden, 1, config.dropout)
         self.coupling_scale, self.load_scale = LabelScale(), LabelScale()
 
     def sides(self, graph: PairGraph) -> Tensor:
@@ -143,15 +144,3 @@ class PairModel(nn.Module):
         """Load of nodes, [I] log10 of femtofarad from [I, H] of `sides`."""
         decades: Tensor = self.load_scale(self.load_head(sides).squeeze(1))
         return decades
-
-
-def _network(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Linear(inputs, hidden),
-        nn.GELU(),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, hidden),
-        nn.GELU(),
-        nn.Dropout(dropout),
-        nn.Linear(hidden, outputs),
-    )
