@@ -92,6 +92,19 @@ def to_mapping(config: Any) -> dict[str, Any]:
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
+def name_choices(config: Any) -> None:
+    """Turn choices given by their text into members of their enumeration, when a configuration is made.
+
+    Raises:
+        ConfigError: a text that names no choice.
+    """
+    hints = typing.get_type_hints(type(config))
+    for item in dataclasses.fields(config):
+        hint, value = hints[item.name], getattr(config, item.name)
+        if isinstance(hint, type) and issubclass(hint, Enum) and not isinstance(value, hint):
+            object.__setattr__(config, item.name, _converted(hint, value, item.name))
+
+
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return to_mapping(value)

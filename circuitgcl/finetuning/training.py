@@ -11,6 +11,7 @@ import lightning
 import torch
 from torch import Tensor, nn
 
+from circuitgcl.config import name_choices
 from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.errors import ConfigError
 from circuitgcl.finetuning.memory_fitting import MemoryConfig, MemoryTarget, fit_memory, joining, meeting
@@ -57,6 +58,7 @@ class FinetuneConfig:
     calibration_folds: int = 3  # family-wise folds whose held-out errors make the intervals; 0 for none
 
     def __post_init__(self) -> None:
+        name_choices(self)
         if not (self.conr_weight >= 0 and math.isfinite(self.conr_weight)):
             raise ConfigError(f"conr_weight = {self.conr_weight:g}; expected a number of at least 0")
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 from torch_geometric.nn import HeteroConv
 
+from circuitgcl.config import name_choices
 from circuitgcl.errors import ConfigError
 from circuitgcl.losses.weighting import weighted_mean
 from circuitgcl.models.convolutions import ATTENTION_HEADS, CONVOLUTIONS, LayerKind
@@ -54,6 +55,7 @@ class EncoderConfig:
         Raises:
             ConfigError: a size below one, a dropout outside [0, 1), or a width that attention cannot split.
         """
+        name_choices(self)
         if self.width < 1 or self.layers < 0:
             raise ConfigError(
                 f"encoder width {self.width}, layers {self.layers}; expected at least 1 and at least 0"

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from circuitgcl.config import load_config
+from circuitgcl.config import load_config, name_choices
 from circuitgcl.errors import ConfigError
 from circuitgcl.models.convolutions import LayerKind
 from circuitgcl.models.encoder import Activation, EncoderConfig
@@ -65,6 +65,7 @@ class PretrainConfig:
         Raises:
             ConfigError: which setting, and what is expected.
         """
+        name_choices(self)
         for name, low in (("max_epochs", 1), ("sample", 2), ("hops", 0), ("patience", 1)):
             value = getattr(self, name)
             if value is not None and value < low:

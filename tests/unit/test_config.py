@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from circuitgcl.config import from_mapping, load_config, to_mapping
 from circuitgcl.errors import ConfigError
+from circuitgcl.finetuning import FinetuneConfig
+from circuitgcl.finetuning.tasks import RegressionLoss
+from circuitgcl.pretraining import PretrainConfig, ScatteringPreset
 
 
 class Colour(StrEnum):
@@ -153,3 +156,10 @@ def test_plain_mappings_are_read_back(config: Outer):
     """The resolved configuration saved with a run rebuilds the run."""
     plain: dict[str, Any] = json.loads(json.dumps(to_mapping(config)))
     assert from_mapping(Outer, plain) == config
+
+
+def test_choices_may_be_given_by_their_text() -> None:
+    assert PretrainConfig(preset="published").preset is ScatteringPreset.PUBLISHED  # type: ignore[arg-type]
+    assert FinetuneConfig(loss="mse").loss is RegressionLoss.MSE  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"loss = 'mes' is not of type RegressionLoss \(one of gai, bmc"):
+        FinetuneConfig(loss="mes")  # type: ignore[arg-type]
