@@ -82,6 +82,7 @@ def test_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip(module)
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     monkeypatch.delenv("MPLBACKEND", raising=False)  # figures become outputs
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # matrices are small, and other tests may run beside it
     notebook = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
