@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,13 +21,9 @@ from circuitgcl.errors import ConfigError, DataError
 from circuitgcl.files import write_atomically
 
 
-def _strategy(accelerator: str, devices: int) -> str:
-    """How processes start: forked where that is safe, which takes no time; CUDA does not survive a fork."""
-    if devices == 1:
-        return "auto"
-    on_processor = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
-    start = "fork" if on_processor and sys.platform == "linux" else "spawn"
-    return f"ddp_{start}_find_unused_parameters_true"  # a step may lack a task, and so its gradient
+def _strategy(devices: int) -> str:
+    """How processes start: anew, since neither CUDA nor a pool of OpenMP threads survives a fork."""
+    return "auto" if devices == 1 else "ddp_spawn_find_unused_parameters_true"  # a step may lack a task
 
 
 def _tensorboard(path: Path) -> Logger:
@@ -101,7 +96,7 @@ class RunFolder:
             max_epochs=max_epochs,
             accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
             devices=devices,
-            strategy=_strategy(accelerator, devices),
+            strategy=_strategy(devices),
             use_distributed_sampler=False,  # loaders split their steps themselves
             logger=loggers,
             **options,
