@@ -35,6 +35,16 @@ class LabelTensors:
     distant_encoding: Tensor  # [L', F] relative structure of these pairs
     load_ff: Tensor  # [N] NaN where unknown
 
+    def kept(self, candidates: Tensor, distant: Tensor, nets: Tensor) -> LabelTensors:
+        """Some of these labels, by masks [P], [L'] and [N]; of the others nothing is known."""
+        return LabelTensors(
+            candidate_ff=self.candidate_ff.where(candidates, torch.nan),
+            distant_pair=self.distant_pair[distant],
+            distant_ff=self.distant_ff[distant],
+            distant_encoding=self.distant_encoding[distant],
+            load_ff=self.load_ff.where(nets, torch.nan),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class DesignTensors:

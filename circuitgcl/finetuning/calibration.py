@@ -214,8 +214,10 @@ def _held_out_errors(
     for fold in range(config.folds):
         kept, judged = [], []
         for design, of_label in zip(designs, parts, strict=True):
-            kept.append(_masked(design, [part != fold for part in of_label]))
-            judged.append(_masked(design, [part == fold for part in of_label]))
+            labels = design.labels
+            assert labels is not None
+            kept.append(replace(design, labels=labels.kept(*(part != fold for part in of_label))))
+            judged.append(replace(design, labels=labels.kept(*(part == fold for part in of_label))))
         fold_model = copy.deepcopy(model)
         evidence = model_evidence(fold_model, kept)
         refits = {
@@ -235,24 +237,6 @@ def _fold_numbers(design: DesignTensors, folds: int, generator: np.random.Genera
         torch.from_numpy(generator.integers(folds, size=len(values)))
         for values in (labels.candidate_ff, labels.distant_ff, labels.load_ff)
     ]
-
-
-def _masked(design: DesignTensors, kept: Sequence[torch.Tensor]) -> DesignTensors:
-    """The design with some of its labels of candidate pairs, distant pairs and nets."""
-    labels = design.labels
-    assert labels is not None
-    candidates, distant, nets = kept
-    return replace(
-        design,
-        labels=replace(
-            labels,
-            candidate_ff=labels.candidate_ff.where(candidates, torch.nan),
-            distant_pair=labels.distant_pair[distant],
-            distant_ff=labels.distant_ff[distant],
-            distant_encoding=labels.distant_encoding[distant],
-            load_ff=labels.load_ff.where(nets, torch.nan),
-        ),
-    )
 
 
 def _summary(found: Refit) -> dict[str, Any]:

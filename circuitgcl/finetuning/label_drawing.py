@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -108,16 +106,8 @@ def drawn_labels(labels: LabelTensors, count: int, min_cap_ff: float, seed: int)
     candidates = len(labels.candidate_ff)
     coupled = torch.cat([labels.candidate_ff, labels.distant_ff])
     chosen = _drawn(coupled >= min_cap_ff, count, generator)
-    distant = chosen[candidates:]
     loads = _drawn(labels.load_ff >= min_cap_ff, count, generator)
-    return replace(
-        labels,
-        candidate_ff=labels.candidate_ff.where(chosen[:candidates], math.nan),
-        distant_pair=labels.distant_pair[distant],
-        distant_ff=labels.distant_ff[distant],
-        distant_encoding=labels.distant_encoding[distant],
-        load_ff=labels.load_ff.where(loads, math.nan),
-    )
+    return labels.kept(chosen[:candidates], chosen[candidates:], loads)
 
 
 def _drawn(allowed: Tensor, count: int, generator: np.random.Generator) -> Tensor:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from circuitgcl.graph.feature_schema import ADJACENCY_FEATURES
-from circuitgcl.graph.pins import known_roles
+from circuitgcl.graph.pins import body_pins
 from circuitgcl.netlist.records import Definition, FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole
 
@@ -87,10 +87,7 @@ def _products(one: sparse.csr_array, other: sparse.csr_array) -> FloatArray:
 
 def _body(circuit: FlatCircuit, definition: Definition, is_rail: BoolArray, card_width: FloatArray) -> _Body:
     cards, nets = definition.device_card, definition.net_count
-    pins = np.diff(definition.pin_offset)
-    device = np.repeat(np.arange(len(cards)), pins)
-    kind = circuit.table.device_type[cards]
-    role = known_roles(kind[device], np.arange(len(device)) - np.repeat(definition.pin_offset[:-1], pins))
+    device, kind, role = body_pins(circuit.table, definition)
     copies = np.maximum(np.nan_to_num(circuit.table.multiplier[cards], nan=1.0), 0.0)
     is_mos = np.isin(kind, (DeviceType.NMOS, DeviceType.PMOS))
 
@@ -104,11 +101,11 @@ def _body(circuit: FlatCircuit, definition: Definition, is_rail: BoolArray, card
     conductance -= _diagonal(conductance.diagonal())
     conductance.eliminate_zeros()
     return _Body(
-        gate=incidence(is_mos[device] & (role == PinRole.GATE)),
-        diffusion=incidence(is_mos[device] & (role == PinRole.SOURCE_DRAIN)),
+        gate=incidence(is_mos & (role == PinRole.GATE)),
+        diffusion=incidence(is_mos & (role == PinRole.SOURCE_DRAIN)),
         copies=copies,
         width=card_width[cards],
-        is_pmos=kind == DeviceType.PMOS,
+        is_pmos=circuit.table.device_type[cards] == DeviceType.PMOS,
         conductance=conductance,
     )
 

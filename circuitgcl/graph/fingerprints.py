@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.pins import known_roles
+from circuitgcl.graph.pins import body_pins
 from circuitgcl.graph.segments import Index, offsets, positions
 from circuitgcl.graph.stable_hashing import hash64, hash64_rows, hash64_segments
 from circuitgcl.hashing import HashArray
@@ -109,11 +109,7 @@ def _parts(
     child_colours: list[HashArray],
 ) -> _Parts:
     cards = definition.device_card
-    position = np.arange(len(definition.pin_net)) - np.repeat(
-        definition.pin_offset[:-1], np.diff(definition.pin_offset)
-    )
-    kinds = np.repeat(table.device_type[cards], np.diff(definition.pin_offset))
-    roles = known_roles(kinds, position).astype(np.uint64)
+    _, _, roles = body_pins(table, definition)
     ports = np.diff(definition.child_net_offset).tolist()
     colours = [found[:count] for found, count in zip(child_colours, ports, strict=True)]
     return _Parts(
@@ -121,7 +117,7 @@ def _parts(
         offset=offsets(
             np.concatenate([np.diff(definition.pin_offset), np.diff(definition.child_net_offset)])
         ),
-        role=np.concatenate([roles, *colours]),
+        role=np.concatenate([roles.astype(np.uint64), *colours]),
         net=np.concatenate([definition.pin_net, definition.child_net]).astype(np.int64),
     )
 

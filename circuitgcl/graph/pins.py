@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.netlist.records import DeviceTable, FlatCircuit
+from circuitgcl.netlist.records import Definition, DeviceTable, FlatCircuit
 from circuitgcl.schema import DeviceType, PinRole, pin_roles
 
 MAX_KNOWN_PINS = 5
@@ -27,6 +27,17 @@ def known_roles(device_type: NDArray[np.integer], position: NDArray[np.integer])
     roles: NDArray[np.int8] = role_lookup()[device_type, np.minimum(position, MAX_KNOWN_PINS - 1)]
     roles[position >= MAX_KNOWN_PINS] = PinRole.OTHER
     return roles
+
+
+def body_pins(
+    table: DeviceTable, definition: Definition
+) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.int8]]:
+    """Of every pin of a body: its device, the type of that, and its `PinRole`, [p] each."""
+    pins = np.diff(definition.pin_offset)
+    device = np.repeat(np.arange(len(definition.device_card)), pins)
+    position = np.arange(len(device)) - np.repeat(definition.pin_offset[:-1], pins)
+    kind = table.device_type[definition.device_card[device]]
+    return device, kind, known_roles(kind, position)
 
 
 def pin_role_codes(circuit: FlatCircuit) -> NDArray[np.int8]:

@@ -22,7 +22,7 @@ from circuitgcl.graph.device_bodies import Bodies
 from circuitgcl.graph.feature_schema import ADJACENCY_FEATURES, MAX_COORDINATES
 from circuitgcl.graph.features import Float32Array, card_columns
 from circuitgcl.graph.indices import IndexRelation
-from circuitgcl.graph.pins import known_roles
+from circuitgcl.graph.pins import body_pins
 from circuitgcl.graph.segments import offsets, positions
 from circuitgcl.graph.shared_parts import Memberships, shared_parts
 from circuitgcl.netlist.records import Definition, FlatCircuit
@@ -200,11 +200,7 @@ def _shared_devices(
     circuit: FlatCircuit, definition: Definition, pair: NDArray[np.integer]
 ) -> NDArray[np.int64]:
     """Devices two local nets share, [P, 4]: gate and source/drain, two source/drains, two gates, others."""
-    pins = np.diff(definition.pin_offset)
-    device = np.repeat(np.arange(len(definition.device_card)), pins)
-    position = np.arange(len(device)) - np.repeat(definition.pin_offset[:-1], pins)
-    kind = circuit.table.device_type[np.repeat(definition.device_card, pins)]
-    role = known_roles(kind, position)
+    device, _, role = body_pins(circuit.table, definition)
     members = Memberships.of(device, definition.pin_net, definition.net_count)
     at = np.searchsorted(
         members.edge * definition.net_count + members.net,

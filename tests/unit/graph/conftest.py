@@ -42,6 +42,11 @@ def flat(tmp_path: Path) -> Callable[..., FlatCircuit]:
 
 
 @pytest.fixture
+def ota_text() -> str:
+    return OTA
+
+
+@pytest.fixture
 def ota(flat: Callable[..., FlatCircuit]) -> FlatCircuit:
     return flat(OTA)
 

@@ -28,17 +28,6 @@ from circuitgcl.graph.features import (
 from circuitgcl.graph.indices import IndexRelation
 from circuitgcl.netlist import FlatCircuit
 
-OTA = """.subckt ota inp inn bias out vdd gnd
-m1 x inp tail gnd nmos w=2u l=0.1u
-m2 out inn tail gnd nmos w=2u l=0.1u
-m3 x x vdd vdd pmos w=1u l=0.2u
-m4 out x vdd vdd pmos w=1u l=0.2u
-m5 tail bias gnd gnd nmos w=4u l=0.1u m=2
-r1 out fb 10k
-c1 fb gnd 20f
-.ends
-"""
-
 
 @pytest.fixture
 def graph(ota: FlatCircuit) -> CircuitGraph:
@@ -117,11 +106,11 @@ def test_a_device_counts_once_however_it_is_connected(flat: Callable[..., FlatCi
         assert net_row(graph, "a")["device_area"] == pytest.approx(log1p(20 * 6))
 
 
-def test_order_of_cards_and_names_of_nets_tell_nothing(flat: Callable[..., FlatCircuit]):
-    graph = build_graph(flat(OTA))
-    head, *cards, tail = OTA.strip().splitlines()
+def test_order_of_cards_and_names_of_nets_tell_nothing(flat: Callable[..., FlatCircuit], ota_text: str):
+    graph = build_graph(flat(ota_text))
+    head, *cards, tail = ota_text.strip().splitlines()
     turned = "\n".join([head, *reversed(cards), tail, ""])
-    renamed = OTA.replace(" x", " n7").replace("tail", "zz").replace(" fb", " aa")
+    renamed = ota_text.replace(" x", " n7").replace("tail", "zz").replace(" fb", " aa")
     other = {"x": "n7", "tail": "zz", "fb": "aa"}
     for text, names in ((turned, {}), (renamed, other)):
         found = build_graph(flat(text))
