@@ -18,13 +18,13 @@ from torch_geometric.data import HeteroData
 
 from circuitgcl.data import Design, DesignFiles, load_design
 from circuitgcl.data.dataset import TARGET_RELATIONS
-from circuitgcl.data.pair_tables import FARAD_PER_FEMTO
 from circuitgcl.data.raw_graphs import COLUMNS, load_raw_graph
-from circuitgcl.evaluation.evaluating import NET_FACTORS, PAIR_FACTORS
+from circuitgcl.evaluation.pair_scores import pair_scores, row_scores
 from circuitgcl.evaluation.protocol import MIN_CAP_FARAD
-from circuitgcl.evaluation.scores import regression_scores
-from circuitgcl.finetuning.pair_training import PairLabels, fit_pair_model
+from circuitgcl.finetuning.pair_labels import PairLabels
+from circuitgcl.finetuning.pair_training import fit_pair_model
 from circuitgcl.finetuning.raw_pairs import raw_labels
+from circuitgcl.models.scaling import TargetScale
 
 TRAIN, TEST = ("scn4m_2x16", "scn4m_4x16"), ("scn4m_8x64_w4", "scn4m_16x64")
 RAW_METHODS = ("relation-mean", "gcn-plus")
@@ -87,21 +87,18 @@ def read_back(folder: Path, design: Design) -> HeteroData:
 def raw_rows(data: Path, seed: int, scratch: Path) -> Iterator[dict[str, Any]]:
     """Rows of the benchmark: relation means, and a graph network, on designs that did not train."""
     items = {name: read_back(scratch, pin_level_design(data, name)) for name in (*TRAIN, *TEST)}
-    labels = {name: raw_labels(item, floor_farad=MIN_CAP_FARAD) for name, item in items.items()}
+    config = replace(GCN_PLUS, relative=True).config(len(TRAIN), seed)
+    labels = {name: raw_labels(item, config.model, floor_farad=MIN_CAP_FARAD) for name, item in items.items()}
     train = [labels[name] for name in TRAIN]
-    method = replace(GCN_PLUS, relative=True)
-    config = method.config(len(train), seed)
     model = fit_pair_model(train, config, folder=scratch / f"raw-{seed}", widths=COLUMNS, accelerator="cpu")
     mean = _relation_means(train)
+    overall = torch.cat([d.load_decades[d.loaded > 0] for d in train]).mean()
+    scale = TargetScale.named(config.model.target_scale)
     for name in TEST:
         design = labels[name]
-        with torch.inference_mode():
-            sides = model.sides(design.graph)
-            estimate = model.pairs(sides, design.ends, design.relative).decades
-            load = model.load(sides[: design.graph.nets])
-        overall = torch.cat([d.load_decades[d.loaded > 0] for d in train]).mean()
-        yield _row(name, "relation-mean", seed, design, design.relative @ mean, overall.expand(len(load)))
-        yield _row(name, "gcn-plus", seed, design, estimate, load)
+        loads = overall.expand(design.graph.nets)
+        yield _row(name, "relation-mean", seed, row_scores(design, design.relative @ mean, loads, scale))
+        yield _row(name, "gcn-plus", seed, pair_scores(model, design))
 
 
 def _relation_means(train: Sequence[PairLabels]) -> torch.Tensor:
@@ -110,28 +107,12 @@ def _relation_means(train: Sequence[PairLabels]) -> torch.Tensor:
     return (relation * decades[:, None]).sum(dim=0) / relation.sum(dim=0).clamp(min=1)
 
 
-def _row(
-    name: str, method: str, seed: int, design: PairLabels, estimate: torch.Tensor, load: torch.Tensor
-) -> dict[str, Any]:
-    truth = _farad(design.decades)
-    above = design.coupled.numpy() > 0
-    loaded = design.loaded.numpy() > 0
-    relation = design.relative.argmax(dim=1).numpy()
+def _row(name: str, method: str, seed: int, scores: dict[str, Any]) -> dict[str, Any]:
     return {
         "split": "raw",
         "design": name,
         "method": method,
         "seed": seed,
         "training_designs": len(TRAIN),
-        "coupling": regression_scores(truth[above], _farad(estimate)[above], PAIR_FACTORS),
-        "by_relation": {
-            kind: regression_scores(truth[own], _farad(estimate)[own], PAIR_FACTORS)
-            for place, (_, kind, _) in enumerate(TARGET_RELATIONS)
-            if (own := above & (relation == place)).any()
-        },
-        "net_load": regression_scores(_farad(design.load_decades)[loaded], _farad(load)[loaded], NET_FACTORS),
+        **scores,
     }
-
-
-def _farad(decades: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return 10.0 ** decades.double().numpy() * FARAD_PER_FEMTO

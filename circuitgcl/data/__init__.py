@@ -3,7 +3,7 @@
 from circuitgcl.data.building import BuiltDataSet, build_data_set
 from circuitgcl.data.designs import Design, DesignFiles, load_design, read_manifest
 from circuitgcl.data.folders import list_designs, open_design, read_data_set
-from circuitgcl.data.labels import Labels, label_nets
+from circuitgcl.data.labels import Ground, Labels, label_nets
 from circuitgcl.data.pin_labels import PinLabels, label_pins
 from circuitgcl.data.synthetic import SyntheticDesign, synthetic_array
 
@@ -11,6 +11,7 @@ __all__ = [
     "BuiltDataSet",
     "Design",
     "DesignFiles",
+    "Ground",
     "Labels",
     "PinLabels",
     "SyntheticDesign",

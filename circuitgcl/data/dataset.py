@@ -26,19 +26,13 @@ from torch_geometric.data import Dataset, HeteroData
 
 from circuitgcl.data.designs import Design
 from circuitgcl.data.folders import open_design, read_data_set
+from circuitgcl.data.labels import Ground
 from circuitgcl.data.splits import Parts, named_families, split_families
 from circuitgcl.errors import DataError
 
 Transform = Callable[[HeteroData], HeteroData]
 
 TARGET_RELATIONS = (("net", "n2n", "net"), ("pin", "p2n", "net"), ("pin", "p2p", "pin"))
-
-
-class Ground(StrEnum):
-    """What the capacitance of a node to ground means."""
-
-    EQUIVALENT = "equivalent"  # to substrate, ground and every rail: what a simulation needs at the node
-    EXTRACTOR = "extractor"  # what the extractor calls ground capacitance: the target of the published data
 
 
 class Level(StrEnum):

@@ -8,6 +8,7 @@ called ground capacitance, the target of the published data, is kept beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,13 @@ from circuitgcl.data.pin_labels import PinLabels, label_pins
 from circuitgcl.graph.building import CircuitGraph
 from circuitgcl.parasitics import MatchReport, NameMap, Parasitics, match_circuit, to_net_level
 from circuitgcl.parasitics.matching.assignment import Layout
+
+
+class Ground(StrEnum):
+    """What the capacitance of a node to ground means."""
+
+    EQUIVALENT = "equivalent"  # to substrate, ground and every rail: what a simulation needs at the node
+    EXTRACTOR = "extractor"  # what the extractor calls ground capacitance: the target of the published data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +36,15 @@ class Labels:
     ground_farad: NDArray[np.float64]  # [N] to the extraction's reference node alone; NaN as above
     report: MatchReport
     pins: PinLabels | None = None  # of a pin-level extraction
+
+    def load_of(self, ground: Ground) -> NDArray[np.float64]:
+        """Load to learn and to score, [N] farad; NaN where it is unknown.
+
+        A ground capacitance of zero means that the extractor wrote none, so it is unknown: not small.
+        """
+        if ground is Ground.EQUIVALENT:
+            return self.load_farad
+        return np.where(self.ground_farad > 0, self.ground_farad, np.nan)
 
 
 def label_nets(

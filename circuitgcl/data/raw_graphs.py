@@ -24,7 +24,8 @@ from torch_geometric.data.data import DataEdgeAttr, DataTensorAttr
 from torch_geometric.data.feature_store import AttrView, TensorAttr
 from torch_geometric.data.graph_store import EdgeAttr, EdgeLayout
 
-from circuitgcl.data.dataset import TARGET_RELATIONS, Ground
+from circuitgcl.data.dataset import TARGET_RELATIONS
+from circuitgcl.data.labels import Ground
 from circuitgcl.errors import DataError, SourceLocation
 
 RAILS = (0, 1)

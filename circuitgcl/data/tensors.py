@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
-from circuitgcl.data.labels import Labels
+from circuitgcl.data.labels import Ground, Labels
 from circuitgcl.graph.building import CircuitGraph
 from circuitgcl.graph.context_classes import circuit_classes
 from circuitgcl.graph.contexts import terminal_rows
@@ -119,14 +119,29 @@ class DesignTensors:
 
 
 def graph_tensors(
-    graph: CircuitGraph, labels: Labels | None = None, *, rounds: int, quotient: bool
+    graph: CircuitGraph,
+    labels: Labels | None = None,
+    *,
+    rounds: int,
+    quotient: bool,
+    ground: Ground = Ground.EQUIVALENT,
 ) -> DesignTensors:
     """Tensors of a circuit graph by its classes (`class_tensors`) or flat (`design_tensors`)."""
-    return class_tensors(graph, rounds, labels) if quotient else design_tensors(graph, labels)
+    if quotient:
+        return class_tensors(graph, rounds, labels, ground=ground)
+    return design_tensors(graph, labels, ground=ground)
 
 
-def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignTensors:
-    """Tensors of a circuit graph, every net and every pair a row of its own."""
+def design_tensors(
+    graph: CircuitGraph, labels: Labels | None = None, *, ground: Ground = Ground.EQUIVALENT
+) -> DesignTensors:
+    """Tensors of a circuit graph, every net and every pair a row of its own.
+
+    Args:
+        graph: the circuit graph.
+        labels: targets.
+        ground: what the load of a net is.
+    """
     circuit, contexts, terminals = graph.circuit, graph.contexts, graph.terminals
     is_signal = graph.rails == 0
     kept = is_signal[circuit.terminal_net]
@@ -159,17 +174,20 @@ def design_tensors(graph: CircuitGraph, labels: Labels | None = None) -> DesignT
         pair_row=torch.arange(contexts.pair_count),
         terminal_row=torch.arange(len(terminals.key_exact)),
         context_row=torch.arange(len(contexts.key_exact)),
-        labels=None if labels is None else _label_tensors(graph, labels),
+        labels=None if labels is None else _label_tensors(graph, labels, ground),
     )
 
 
-def class_tensors(graph: CircuitGraph, rounds: int, labels: Labels | None = None) -> DesignTensors:
+def class_tensors(
+    graph: CircuitGraph, rounds: int, labels: Labels | None = None, *, ground: Ground = Ground.EQUIVALENT
+) -> DesignTensors:
     """Tensors of the quotient of a circuit graph: every class of nets and of pairs is one row.
 
     Args:
         graph: the circuit graph.
         rounds: layers of the encoder that will read them.
         labels: targets.
+        ground: what the load of a net is.
     """
     classes = circuit_classes(graph, rounds)
     terminal, context = classes.terminal.representative, classes.context.representative
@@ -203,7 +221,7 @@ def class_tensors(graph: CircuitGraph, rounds: int, labels: Labels | None = None
         pair_row=_index(classes.pair.row_class),
         terminal_row=_index(classes.terminal.row_class),
         context_row=_index(classes.context.row_class),
-        labels=None if labels is None else _label_tensors(graph, labels),
+        labels=None if labels is None else _label_tensors(graph, labels, ground),
     )
 
 
@@ -219,7 +237,7 @@ def _keys(values: np.ndarray[tuple[int, ...], np.dtype[np.uint64]]) -> Tensor:
     return torch.from_numpy(values.view(np.int64).copy())
 
 
-def _label_tensors(graph: CircuitGraph, labels: Labels) -> LabelTensors:
+def _label_tensors(graph: CircuitGraph, labels: Labels, ground: Ground) -> LabelTensors:
     nets = graph.circuit.net_count
     candidates = graph.contexts.pair.astype(np.int64)
     code = candidates[:, 0] * nets + candidates[:, 1]  # sorted, by construction
@@ -233,5 +251,5 @@ def _label_tensors(graph: CircuitGraph, labels: Labels) -> LabelTensors:
         distant_pair=torch.from_numpy(labels.pair[~found].astype(np.int64)),
         distant_ff=torch.from_numpy(labels.coupling_farad[~found] / FARAD_PER_FEMTO).float(),
         distant_encoding=torch.from_numpy(PairStructure(graph).encode(labels.pair[~found])),
-        load_ff=torch.from_numpy(labels.load_farad / FARAD_PER_FEMTO).float(),
+        load_ff=torch.from_numpy(labels.load_of(ground) / FARAD_PER_FEMTO).float(),
     )

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from circuitgcl.data import Ground
 from circuitgcl.errors import ConfigError
 from circuitgcl.estimation.expectation import expected_parasitics
 from circuitgcl.estimation.predicting import FloatArray, Prediction, Predictor, Quantity
@@ -34,6 +35,10 @@ NameArray = NDArray[np.object_]
 BoolArray = NDArray[np.bool_]
 
 SCHEMA = 1
+EXTRACTOR_GROUND = (
+    "the model estimates what an extractor calls ground capacitance, without the rails: totals, and netlists "
+    "and SPEF or DSPF files with these capacitances, lack what couples to rails"
+)
 SOURCE_NAMES = (*(source.name.lower() for source in Source), "distant")
 
 
@@ -87,7 +92,7 @@ class Estimate:
     technology: str
     model: dict[str, Any]  # name, version, trained_on
     summary: dict[str, Any]
-    nets: pd.DataFrame  # one row per signal net
+    nets: pd.DataFrame  # one row per signal net; `cap_ground_kind` where ground is not ground-equivalent
     couplings: pd.DataFrame  # one row per listed pair, strongest first; expected values as in `parasitics`
     warnings: tuple[str, ...]
     circuit: FlatCircuit = field(repr=False)
@@ -205,7 +210,11 @@ class Estimator:
             summary=_summary(graph, prediction, self.checkpoint, config),
             nets=_net_table(graph, prediction, names, shown, self.checkpoint, config),
             couplings=_coupling_table(prediction, names, included, excluded, config),
-            warnings=(*circuit.warnings, *_idle_patterns(graph, shown, config)),
+            warnings=(
+                *circuit.warnings,
+                *_idle_patterns(graph, shown, config),
+                *([EXTRACTOR_GROUND] if self.checkpoint.ground is Ground.EXTRACTOR else []),
+            ),
             circuit=circuit,
             dialect=netlist.dialect if isinstance(netlist, Netlist) else config.netlist.dialect,
             parasitics=expected_parasitics(
@@ -290,6 +299,8 @@ def _net_table(
             "source": np.array(SOURCE_NAMES, dtype=object)[prediction.load.source[rows]],
         }
     )
+    if checkpoint.ground is not Ground.EQUIVALENT:
+        table["cap_ground_kind"] = checkpoint.ground.value
     return table.sort_values("cap_total_farad", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -350,6 +361,7 @@ def _summary(
         "candidate_pairs": len(prediction.pair),
         "nets_from_memory": int(from_memory.sum()),
         "skipped_cards": skipped,
+        "ground": checkpoint.ground.value,
         "ground_class_cuts_farad": checkpoint.target_scale.cuts_farad,
         "min_cap_farad": config.min_cap_farad,
         "bound": config.bound.value,

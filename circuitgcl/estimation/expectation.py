@@ -34,7 +34,7 @@ def expected_parasitics(
         circuit: the flat circuit with N nets.
         design: name of the design.
         nets: [T] flat nets that the record shall have.
-        load_farad: [N] ground-equivalent load.
+        load_farad: [N] load to ground.
         pair: [P, 2] flat nets.
         pair_farad: [P] expected coupling: each by its probability.
         min_cap_farad: smallest coupling that counts.

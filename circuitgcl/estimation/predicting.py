@@ -48,7 +48,7 @@ class Prediction:
     coupling: Quantity  # [P], given that the coupling exists
     existence: FloatArray  # [P] probability that the pair couples at all
     probability: FloatArray  # [P] that it couples above `min_cap_farad`
-    load: Quantity  # [N] ground-equivalent
+    load: Quantity  # [N] to ground, as the `ground` of the checkpoint says
     class_probability: FloatArray  # [N, classes]
     min_cap_farad: float
 

@@ -2,5 +2,6 @@
 
 from circuitgcl.evaluation.comparing import Comparison, compare
 from circuitgcl.evaluation.evaluating import EvaluateConfig, evaluate, evaluate_all
+from circuitgcl.evaluation.pair_scores import pair_scores
 
-__all__ = ["Comparison", "EvaluateConfig", "compare", "evaluate", "evaluate_all"]
+__all__ = ["Comparison", "EvaluateConfig", "compare", "evaluate", "evaluate_all", "pair_scores"]

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from circuitgcl.data.labels import Ground
 from circuitgcl.errors import DataError, SourceLocation
 from circuitgcl.graph.rails import RailKind, matches, rail_kind_of_name, wanted_and_refused
 from circuitgcl.parasitics import Parasitics, read_parasitics, tie_to_ground, to_net_level
@@ -27,6 +28,7 @@ _TABLES = ("nets", "couplings")
 _NET_COLUMNS = ("net", "cap_ground_farad", "cap_coupling_farad")
 _PAIR_COLUMNS = ("net_a", "net_b", "cap_farad")
 _EXPECTED = "cap_expected_farad"
+_GROUND_KIND = "cap_ground_kind"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,6 +141,12 @@ def _read_tables(path: Path, suffix: str) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _table(path: Path, nets: pd.DataFrame, pairs: pd.DataFrame) -> CapacitanceTable:
     """Tables as the record that extractions are."""
+    if _GROUND_KIND in nets.columns and (nets[_GROUND_KIND] != Ground.EQUIVALENT).any():
+        _refuse(
+            path,
+            "holds what an extractor calls ground capacitance, without the rails; expected the estimate of a "
+            "model of ground-equivalent capacitance",
+        )
     for table, columns in ((nets, _NET_COLUMNS), (pairs, _PAIR_COLUMNS)):
         missing = [column for column in columns if column not in table.columns]
         if missing:

@@ -1,7 +1,8 @@
 """`evaluate`: a model against an extraction, by the strict protocol.
 
 Every extracted signal-signal pair above the threshold counts, whether or not the model proposed it, and every
-matched signal net with extracted load.
+matched signal net with extracted load. Load is ground-equivalent or what the extractor calls ground
+capacitance, whichever the model estimates; a net's total is its load and all its couplings to signals.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from circuitgcl.evaluation.scores import (
     regression_scores,
 )
 from circuitgcl.graph.contexts import terminal_rows
+from circuitgcl.models.scaling import TargetScale
 
 MIN_LOAD_FARAD = 1e-17
 PAIR_FACTORS = {"within_x1_5": 1.5, "within_x2": 2.0}
@@ -107,10 +109,12 @@ def evaluate(
     missed = labels.coupling_farad[(row < 0) & (labels.coupling_farad > min_cap_farad)]
     ranking = prediction.probability * np.maximum(prediction.coupling.farad, min_cap_farad) ** RANK_EXPONENT
     coupling = regression_scores(scored.truth, scored.estimate.farad, PAIR_FACTORS)
+    scale, load = predictor.checkpoint.target_scale, labels.load_of(predictor.checkpoint.ground)
     return {
         "design": design.files.name,
         "min_cap_farad": min_cap_farad,
         "prior": prior.value,
+        "ground": predictor.checkpoint.ground.value,
         "match": _match(labels),
         "coupling": coupling | {"ceiling_r2": ceiling_r2(scored.truth, scored.context_group)},
         "coupling_ceilings": _ceilings(design, scored),
@@ -119,11 +123,14 @@ def evaluate(
             for code, name in enumerate(SOURCE_NAMES)
             if (own := scored.estimate.source == code).any()
         },
+        "coupling_class": class_scores(
+            scale.coupling.classes(scored.truth), scale.coupling.classes(scored.estimate.farad)
+        ),
         "existence": _with_short_names(existence_scores(ranking, candidate_farad, missed)),
-        **_net_scores(predictor, prediction, labels),
+        **_net_scores(scale, prediction, labels, load),
         "by_decade": {
             "coupling": decade_scores(scored.truth, scored.estimate.farad),
-            "net_load": _load_by_decade(prediction, labels),
+            "net_load": _load_by_decade(prediction, load),
         },
         "intervals": {str(COVERAGE): _interval(scored.truth, scored.estimate)},
     }
@@ -234,10 +241,12 @@ def _end_groups(design: Design, pair: NDArray[np.integer]) -> NDArray[np.int64]:
     return mixed.view(np.int64)
 
 
-def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) -> dict[str, Any]:
-    nets = len(labels.load_farad)
-    scored = _scored_nets(labels)
-    load, estimate = labels.load_farad[scored], prediction.load.farad[scored]
+def _net_scores(
+    scale: TargetScale, prediction: Prediction, labels: Labels, load: FloatArray
+) -> dict[str, Any]:
+    nets = len(load)
+    scored = scored_loads(load)
+    load, estimate = load[scored], prediction.load.farad[scored]
     coupled = np.bincount(labels.pair.T.ravel(), weights=np.tile(labels.coupling_farad, 2), minlength=nets)
     expected = np.bincount(
         prediction.pair.T.ravel(),
@@ -245,7 +254,6 @@ def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) ->
         minlength=nets,
     )
     total, total_estimate = load + coupled[scored], estimate + expected[scored]
-    scale = predictor.checkpoint.target_scale
     return {
         "net_load": _net_block(load, estimate),
         "net_total": _net_block(total, total_estimate),
@@ -260,13 +268,14 @@ def _net_scores(predictor: Predictor, prediction: Prediction, labels: Labels) ->
     }
 
 
-def _load_by_decade(prediction: Prediction, labels: Labels) -> dict[str, dict[str, object]]:
-    scored = _scored_nets(labels)
-    return decade_scores(labels.load_farad[scored], prediction.load.farad[scored])
+def _load_by_decade(prediction: Prediction, load: FloatArray) -> dict[str, dict[str, object]]:
+    scored = scored_loads(load)
+    return decade_scores(load[scored], prediction.load.farad[scored])
 
 
-def _scored_nets(labels: Labels) -> NDArray[np.bool_]:
-    scored: NDArray[np.bool_] = np.nan_to_num(labels.load_farad) > MIN_LOAD_FARAD
+def scored_loads(load_farad: FloatArray) -> NDArray[np.bool_]:
+    """Which nets count, [N]: those with a load that is known and large enough."""
+    scored: NDArray[np.bool_] = np.nan_to_num(load_farad) > MIN_LOAD_FARAD
     return scored
 
 

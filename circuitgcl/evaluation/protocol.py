@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from circuitgcl.data import Design
+from circuitgcl.data import Design, Ground
 from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, RELATIONS, PairTable
 from circuitgcl.estimation import Predictor
 from circuitgcl.evaluation.evaluating import (
-    MIN_LOAD_FARAD,
     NET_FACTORS,
     PAIR_FACTORS,
     RANK_EXPONENT,
+    scored_loads,
 )
 from circuitgcl.evaluation.scores import (
     bias_decades,
@@ -33,7 +33,7 @@ from circuitgcl.evaluation.scores import (
     interval_scores,
     regression_scores,
 )
-from circuitgcl.finetuning.pair_training import pair_graph
+from circuitgcl.finetuning.pair_labels import pair_graph
 from circuitgcl.graph.contexts import terminal_rows
 from circuitgcl.graph.hashing import multisets, unordered
 from circuitgcl.models.pair_model import PairModel
@@ -61,7 +61,9 @@ class DesignEstimate:
 
     coupling_farad: FloatArray  # [X] should the pair couple
     probability: FloatArray  # [P] that a candidate couples above `MIN_CAP_FARAD`
-    load_farad: FloatArray  # [N] ground-equivalent
+    load_farad: FloatArray  # [N]
+    ground: Ground = Ground.EQUIVALENT  # what `load_farad` is
+    coupling_class: IndexArray | None = None  # [X]; the class of `coupling_farad` when absent
     load_class: IndexArray | None = None  # [N]; the class of `load_farad` when absent
     coupling_interval: FloatArray | None = None  # [2, X] central 80 %
     load_interval: FloatArray | None = None  # [2, N]
@@ -77,6 +79,7 @@ def model_estimate(predictor: Predictor, table: PairTable) -> DesignEstimate:
         coupling_farad=np.concatenate([near.farad, far.farad]),
         probability=prediction.probability,
         load_farad=prediction.load.farad,
+        ground=predictor.checkpoint.ground,
         load_class=prediction.class_probability.argmax(axis=1),
         coupling_interval=np.stack(interval),
         load_interval=np.stack([prediction.load.lo_farad, prediction.load.hi_farad]),
@@ -95,6 +98,8 @@ def pair_model_estimate(model: PairModel, table: PairTable) -> DesignEstimate:
         coupling_farad=10.0 ** outputs.decades.double().numpy() * FARAD_PER_FEMTO,
         probability=outputs.existence_logit[: table.candidates].double().sigmoid().numpy(),
         load_farad=10.0 ** load.double().numpy() * FARAD_PER_FEMTO,
+        ground=model.config.ground,
+        coupling_class=outputs.class_logits.argmax(dim=1).numpy(),
     )
 
 
@@ -106,6 +111,8 @@ class ScoredRows:
     estimate: FloatArray  # [L]
     interval: FloatArray  # [2, L] NaN where the method gives none
     knowledge: IndexArray  # [L]
+    coupling_class: IndexArray  # [L]
+    coupling_class_estimate: IndexArray  # [L]
     relation: IndexArray  # [L] row of `RELATIONS`
     group: IndexArray  # [L] pairs of one group share all contexts
     ranking: FloatArray  # [P]
@@ -170,7 +177,7 @@ def scored_rows(
         table: the design.
         estimate: what a method says of it.
         known: `context_keys` of the training designs.
-        scale: classes of the ground capacitance.
+        scale: classes of the ground capacitance, and of couplings those of its own scale of them.
         judged: [X] pairs whose coupling is scored; all when absent.
     """
     labels = table.design.labels
@@ -181,13 +188,19 @@ def scored_rows(
     above = np.where(truth > MIN_CAP_FARAD, truth, 0.0)
     missed = above[table.candidates :]
     farad = np.maximum(estimate.coupling_farad[: table.candidates], MIN_CAP_FARAD)
-    has_load = np.nan_to_num(labels.load_farad) > MIN_LOAD_FARAD
-    load = labels.load_farad[has_load]
+    load = labels.load_of(estimate.ground)
+    has_load = scored_loads(load)
+    load = load[has_load]
     classes = scale.classes(estimate.load_farad) if estimate.load_class is None else estimate.load_class
+    coupling_classes = estimate.coupling_class
+    if coupling_classes is None:
+        coupling_classes = scale.coupling.classes(estimate.coupling_farad)
     return ScoredRows(
         truth=truth[labelled],
         estimate=estimate.coupling_farad[labelled],
         interval=_rows(estimate.coupling_interval, labelled),
+        coupling_class=scale.coupling.classes(truth[labelled]),
+        coupling_class_estimate=coupling_classes[labelled],
         knowledge=knowledge(table, known)[labelled],
         relation=table.relation[labelled],
         group=context_groups(table)[labelled],
@@ -231,6 +244,7 @@ def scores(rows: ScoredRows) -> dict[str, Any]:
             for row, name in enumerate(RELATIONS)
         },
         "by_decade": by_decade(truth, estimate),
+        "coupling_class": class_scores(rows.coupling_class[above], rows.coupling_class_estimate[above]),
         "existence": existence_scores(rows.ranking, rows.candidate, rows.missed),
         "net_load": load,
         "ground_class": class_scores(rows.load_class, rows.load_class_estimate),

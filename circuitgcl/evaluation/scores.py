@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, f1_score, r2_score
 
 from circuitgcl.evaluation.ceilings import ceiling
+from circuitgcl.models.scaling import CLASS_COUNT
 
 FloatArray = NDArray[np.float64]
 
@@ -103,11 +104,22 @@ def existence_scores(
 
 
 def class_scores(truth: NDArray[np.int64], estimate: NDArray[np.int64]) -> dict[str, object]:
-    """Macro-F1 over the classes that occur in the truth, and accuracy."""
+    """Scores of classes.
+
+    Returns:
+        `macro_f1` over the classes that occur in the truth, `accuracy`, and the `confusion` [C, C]: how many
+        items of every true class (rows) were estimated to be of which (columns).
+    """
+    places = truth * CLASS_COUNT + estimate
+    confusion = np.bincount(places, minlength=CLASS_COUNT**2).reshape(CLASS_COUNT, CLASS_COUNT)
     if not len(truth):
-        return {"macro_f1": None, "accuracy": None}
+        return {"macro_f1": None, "accuracy": None, "confusion": confusion.tolist()}
     macro = f1_score(truth, estimate, labels=np.unique(truth), average="macro", zero_division=0.0)
-    return {"macro_f1": _rounded(float(macro)), "accuracy": _rounded(float((truth == estimate).mean()))}
+    return {
+        "macro_f1": _rounded(float(macro)),
+        "accuracy": _rounded(float((truth == estimate).mean())),
+        "confusion": confusion.tolist(),
+    }
 
 
 def interval_scores(truth: FloatArray, low: FloatArray, high: FloatArray) -> dict[str, object]:

@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from circuitgcl.config import to_mapping
-from circuitgcl.data import Design
+from circuitgcl.data import Design, Ground
 from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors, graph_tensors
 from circuitgcl.errors import ConfigError, DataError, SourceLocation
 from circuitgcl.files import write_atomically
@@ -89,10 +89,10 @@ def calibrate(
     if not designs:
         raise DataError("no design to calibrate with; expected a schematic and its extraction")
     for design in designs:
-        check_labels(design, config.min_cap_farad)
+        check_labels(design, config.min_cap_farad, checkpoint.ground)
     model = copy.deepcopy(checkpoint.model).cpu().eval()
     layers = model.config.encoder.layers
-    tensors = [_with_drawn_labels(design, layers, config) for design in designs]
+    tensors = [_with_drawn_labels(design, layers, checkpoint.ground, config) for design in designs]
     if not config.force:
         for design, tensor in zip(designs, tensors, strict=True):
             _check_units(model, design, tensor)
@@ -130,8 +130,10 @@ def calibrate(
     return calibrated
 
 
-def _with_drawn_labels(design: Design, layers: int, config: CalibrateConfig) -> DesignTensors:
-    tensors = graph_tensors(design.graph, design.labels, rounds=layers, quotient=config.quotient)
+def _with_drawn_labels(design: Design, layers: int, ground: Ground, config: CalibrateConfig) -> DesignTensors:
+    tensors = graph_tensors(
+        design.graph, design.labels, rounds=layers, quotient=config.quotient, ground=ground
+    )
     assert tensors.labels is not None
     labels = drawn_labels(tensors.labels, config.labels, config.min_cap_farad / FARAD_PER_FEMTO, config.seed)
     return replace(tensors, labels=labels)

@@ -8,18 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuitgcl.data import Design, Labels
+from circuitgcl.data import Design, Ground, Labels
 from circuitgcl.data.tensors import FARAD_PER_FEMTO, LabelTensors
 from circuitgcl.errors import DataError, SourceLocation
 from circuitgcl.models.scaling import FLOOR_FF, TargetScale
 
 
-def check_labels(design: Design, min_cap_farad: float) -> None:
+def check_labels(design: Design, min_cap_farad: float, ground: Ground = Ground.EQUIVALENT) -> None:
     """Refuse labels that nothing can be learned from.
 
     Args:
         design: a design.
         min_cap_farad: couplings from here on count as labels.
+        ground: what the load of a net is.
 
     Raises:
         DataError: no extraction, couplings that are no finite numbers, no load known, or no coupling above
@@ -32,6 +33,12 @@ def check_labels(design: Design, min_cap_farad: float) -> None:
             f"no signal net of {design.files.name} has a label; is this the extraction of another cell?",
             location=place,
         )
+    if not np.isfinite(labels.load_of(ground)).any():
+        raise DataError(
+            f"the extraction of {design.files.name} gives no net a ground capacitance of its own, which the "
+            "model estimates; expected one that does, or a model of ground-equivalent capacitance",
+            location=place,
+        )
     if not (labels.coupling_farad >= min_cap_farad).any():
         largest = labels.coupling_farad.max(initial=0.0)
         raise DataError(
@@ -41,12 +48,15 @@ def check_labels(design: Design, min_cap_farad: float) -> None:
         )
 
 
-def check_training_labels(designs: Sequence[Design], scale: TargetScale) -> None:
+def check_training_labels(
+    designs: Sequence[Design], scale: TargetScale, ground: Ground = Ground.EQUIVALENT
+) -> None:
     """Refuse designs that together teach nothing.
 
     Args:
         designs: with labels.
         scale: classes of the ground capacitance.
+        ground: what the load of a net is.
 
     Raises:
         DataError: labels that are no finite numbers, no coupling above the label floor in any design, or
@@ -61,7 +71,8 @@ def check_training_labels(designs: Sequence[Design], scale: TargetScale) -> None
             "expected labels in farad",
             location=_place(designs[0]),
         )
-    loads = np.concatenate([labels.load_farad[np.isfinite(labels.load_farad)] for labels in found])
+    loads = np.concatenate([labels.load_of(ground) for labels in found])
+    loads = loads[np.isfinite(loads)]
     classes = np.unique(scale.classes(loads))
     if len(classes) < 2:
         nets = f"all {len(loads)} labelled nets are of ground class {classes[0]}" if len(loads) else "no load"

@@ -1,35 +1,32 @@
-"""Training of the pair model: end to end on the labels of some designs, as a Lightning module.
-
-Pairs that the model cannot tell apart are one row with the mean of their labels, weighted by how many there
-are; with a squared error that changes no gradient.
-"""
+"""Training of the pair model: end to end on the labels of some designs, as a Lightning module."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import lightning
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, PairTable
+from circuitgcl.config import name_choices
 from circuitgcl.errors import DataError
-from circuitgcl.finetuning.tasks import HUBER_DECADES, CapacitanceRegression, RegressionLoss
-from circuitgcl.graph import CircuitGraph
-from circuitgcl.graph.hashing import combined, hashed, row_hashes, unordered
-from circuitgcl.graph.quotient import quotient_graph, structural_colours
+from circuitgcl.finetuning.pair_labels import PairLabels
+from circuitgcl.finetuning.tasks import (
+    HUBER_DECADES,
+    CapacitanceClasses,
+    CapacitanceRegression,
+    ClassLoss,
+    RegressionLoss,
+)
 from circuitgcl.losses import huber_loss, mse_loss
 from circuitgcl.models.checkpoint import EncoderCheckpoint
 from circuitgcl.models.neighbourhoods import INPUT_WIDTHS
-from circuitgcl.models.pair_model import PairGraph, PairModel, PairModelConfig
-from circuitgcl.models.scaling import FLOOR_FF
+from circuitgcl.models.pair_model import PairModel, PairModelConfig, PairOutputs
 from circuitgcl.runs import RunFolder
 
 
@@ -39,79 +36,19 @@ class PairTrainingConfig:
 
     model: PairModelConfig = field(default_factory=PairModelConfig)
     loss: RegressionLoss = RegressionLoss.MSE
+    class_loss: ClassLoss = ClassLoss.BSCE  # of the coupling classes
     max_epochs: int = 30
     seed: int = 0
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     frozen: bool = False  # the encoder stays as it was pretrained
 
-
-@dataclass(frozen=True, kw_only=True)
-class PairLabels:
-    """Rows of one design: R distinct pairs, N rows of nets, P of pins."""
-
-    graph: PairGraph
-    ends: Tensor  # [R, 2] rows of nets, or N + rows of pins
-    relative: Tensor  # [R, F]
-    decades: Tensor  # [R] mean log10 of femtofarad of the pairs that couple
-    coupled: Tensor  # [R] how many couple above the floor
-    absent: Tensor  # [R] how many candidates do not
-    load_decades: Tensor  # [N] mean log10 of femtofarad
-    loaded: Tensor  # [N] how many nets of the row have load above the floor
-
-    def to(self, device: torch.device | str) -> PairLabels:
-        """The same design on another device."""
-        return PairLabels(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
-
-
-def pair_graph(graph: CircuitGraph, layers: int) -> PairGraph:
-    """Quotient of a circuit graph for an encoder of so many layers."""
-    circuit, rails, features = graph.circuit, graph.rails, graph.net_features
-    colours = structural_colours(circuit, rails, features, layers)
-    quotient = quotient_graph(circuit, rails, features, colours)
-    return PairGraph(
-        hetero=quotient.to_hetero(),
-        net_row=torch.from_numpy(quotient.net.row_class.astype(np.int64)),
-    )
-
-
-def pair_labels(table: PairTable, config: PairModelConfig) -> PairLabels:
-    """What a pair model learns from a design."""
-    graph = pair_graph(table.graph, config.encoder.layers)
-    net_row = graph.net_row.numpy()
-    ends = net_row[table.pair]
-    key = unordered(hashed(ends[:, 0]), hashed(ends[:, 1]))
-    if config.relative:
-        key = combined(key, row_hashes(table.relative))
-    _, first, row = np.unique(key, return_index=True, return_inverse=True)
-    truth = table.truth_ff
-    candidate = np.arange(len(truth)) < table.candidates
-    decades, coupled = _means(row.ravel(), truth, len(first))
-    assert table.design.labels is not None
-    load, loaded = _means(net_row, table.design.labels.load_farad / FARAD_PER_FEMTO, graph.nets)
-    absent = np.bincount(row.ravel()[candidate & (truth <= FLOOR_FF)], minlength=len(first))
-    return PairLabels(
-        graph=graph,
-        ends=torch.from_numpy(ends[first]),
-        relative=torch.from_numpy(table.relative[first]),
-        decades=decades,
-        coupled=coupled,
-        absent=torch.from_numpy(absent).float(),
-        load_decades=load,
-        loaded=loaded,
-    )
-
-
-def _means(row: NDArray[np.integer], truth_ff: NDArray[np.float64], rows: int) -> tuple[Tensor, Tensor]:
-    """Mean log10 and number of the labels above the floor, by row; 0 where there is none."""
-    present = truth_ff > FLOOR_FF
-    count = np.bincount(row[present], minlength=rows)
-    total = np.bincount(row[present], weights=np.log10(truth_ff[present]), minlength=rows)
-    return torch.from_numpy(total / np.maximum(count, 1)).float(), torch.from_numpy(count).float()
+    def __post_init__(self) -> None:
+        name_choices(self)
 
 
 class PairModule(lightning.LightningModule):
-    """Trains a pair model, one design per step: coupling, its existence, and load."""
+    """Trains a pair model, one design per step: coupling, its existence and class, and load."""
 
     def __init__(self, model: PairModel, designs: Sequence[PairLabels], config: PairTrainingConfig) -> None:
         super().__init__()
@@ -120,6 +57,8 @@ class PairModule(lightning.LightningModule):
         loaded = torch.cat([d.loaded for d in designs])
         self.coupling_loss = WeightedRegression(torch.cat([d.decades for d in designs]), coupled, config.loss)
         self.load_loss = WeightedRegression(torch.cat([d.load_decades for d in designs]), loaded, config.loss)
+        counts = torch.stack([d.classes.sum(dim=0) for d in designs]).sum(dim=0)
+        self.class_loss = CapacitanceClasses(counts, config.class_loss)
         model.encoder.requires_grad_(not config.frozen)
 
     def configure_optimizers(self) -> Any:
@@ -133,21 +72,34 @@ class PairModule(lightning.LightningModule):
 
     def training_step(self, design: PairLabels, _index: int) -> Tensor:
         """Loss of one design."""
-        sides = self.model.sides(design.graph)
-        outputs = self.model.pairs(sides, design.ends, design.relative)
-        loss: Tensor = self.coupling_loss(outputs.decades, design.decades, design.coupled)
-        loss = loss + self.load_loss(
-            self.model.load(sides[: design.graph.nets]), design.load_decades, design.loaded
-        )
-        count = design.coupled + design.absent
-        if count.any():
-            share = design.coupled / count.clamp(min=1)
-            existence = nn.functional.binary_cross_entropy_with_logits(
-                outputs.existence_logit, share, weight=count, reduction="sum"
-            )
-            loss = loss + existence / count.sum()
+        loss = torch.stack(list(self.losses(design).values())).sum()
         self.log("loss", loss.detach(), prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
         return loss
+
+    def losses(self, design: PairLabels) -> dict[str, Tensor]:
+        """Losses of `coupling`, `coupling_class`, `existence` and `load` on one design, scalars."""
+        sides = self.model.sides(design.graph)
+        outputs = self.model.pairs(sides, design.ends, design.relative)
+        load = self.model.load(sides[: design.graph.nets])
+        row, place = design.classes.nonzero(as_tuple=True)
+        return {
+            "coupling": self.coupling_loss(outputs.decades, design.decades, design.coupled),
+            "coupling_class": self.class_loss(outputs.class_logits[row], place, design.classes[row, place]),
+            "existence": _existence_loss(outputs, design),
+            "load": self.load_loss(load, design.load_decades, design.loaded),
+        }
+
+
+def _existence_loss(outputs: PairOutputs, design: PairLabels) -> Tensor:
+    """Binary cross-entropy over all pairs of which is known whether they couple."""
+    count = design.coupled + design.absent
+    if not count.any():
+        return outputs.existence_logit.sum() * 0.0
+    share = design.coupled / count.clamp(min=1)
+    total = nn.functional.binary_cross_entropy_with_logits(
+        outputs.existence_logit, share, weight=count, reduction="sum"
+    )
+    return total / count.sum()
 
 
 class WeightedRegression(nn.Module):
@@ -191,7 +143,7 @@ def fit_pair_model(
     """Train a pair model on labelled designs.
 
     Args:
-        designs: `pair_labels` of circuits, or `raw_labels` of public graphs.
+        designs: `pair_labels` or `pin_labels` of circuits, or `raw_labels` of public graphs.
         config: settings.
         folder: run folder; an unfinished run in it is resumed.
         encoder: pretrained encoder; untrained weights when absent.

@@ -16,7 +16,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping
 from torch.utils.data import DataLoader
 
-from circuitgcl.data import Design
+from circuitgcl.data import Design, Ground
 from circuitgcl.data.tensors import DesignTensors, graph_tensors
 from circuitgcl.errors import ConfigError, DataError
 from circuitgcl.finetuning.distant_fitting import fit_distant
@@ -77,12 +77,14 @@ def finetune(
     if devices < 1:
         raise ConfigError(f"devices = {devices}; expected at least 1")
     config = _resolved(config or FinetuneConfig(), encoder, start)
-    check_training_labels(labelled, TargetScale.named(config.model.target_scale))
+    check_training_labels(labelled, TargetScale.named(config.model.target_scale), config.model.ground)
     folder = Path(folder)
     run = RunFolder(folder, config)
     rounds = config.model.encoder.layers
     tensors = [
-        graph_tensors(design.graph, design.labels, rounds=rounds, quotient=config.quotient)
+        graph_tensors(
+            design.graph, design.labels, rounds=rounds, quotient=config.quotient, ground=config.model.ground
+        )
         for design in labelled
     ]
     families = [design.files.family for design in labelled]
@@ -192,6 +194,11 @@ def _resolved(
     if start is not None:
         if encoder is not None:
             raise DataError("an encoder and a model to start from, which has one itself; give one of the two")
+        if config.model.ground not in (Ground.EQUIVALENT, start.ground):
+            raise DataError(
+                f"the model to start from estimates {start.ground}-ground capacitance, the settings ask for "
+                f"{config.model.ground} (`model.ground`); train such a model from an encoder"
+            )
         return replace(config, model=start.model.config)
     if encoder is not None and config.model.encoder == EncoderConfig():
         return replace(config, model=replace(config.model, encoder=encoder.encoder.config))

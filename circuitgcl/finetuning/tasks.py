@@ -50,7 +50,7 @@ class RegressionLoss(StrEnum):
 
 
 class ClassLoss(StrEnum):
-    """Loss of the ground-class head."""
+    """Loss of a class head."""
 
     BSCE = "bsce"  # balanced softmax
     FOCAL = "focal"
@@ -123,6 +123,37 @@ class CapacitanceRegression(nn.Module):
         return mse_loss(estimate, truth, None if self.density is None else self.density(truth))
 
 
+class CapacitanceClasses(nn.Module):
+    """Classification of capacitances into the classes of a target scale.
+
+    Args:
+        counts: [CLASS_COUNT] training labels of every class, for balanced softmax.
+        kind: the loss.
+    """
+
+    def __init__(self, counts: Tensor, kind: ClassLoss) -> None:
+        super().__init__()
+        self.kind = kind
+        is_balanced = kind is ClassLoss.BSCE and bool(counts.any())
+        self.balanced = BalancedSoftmax(counts) if is_balanced else None
+
+    def forward(self, logits: Tensor, classes: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Mean loss; zero where nothing is labelled.
+
+        Args:
+            logits: [I, CLASS_COUNT].
+            classes: [I] class of every item.
+            weight: [I] how often each counts; once when absent.
+        """
+        if not len(classes):
+            return logits.sum() * 0.0
+        if self.balanced is not None:
+            loss: Tensor = self.balanced(logits, classes, weight)
+            return loss
+        plain = focal_loss if self.kind is ClassLoss.FOCAL else cross_entropy_loss
+        return plain(logits, classes, sample_weight=weight)
+
+
 def _references(labels: Sequence[np.ndarray], references: Sequence[float] | None) -> np.ndarray | None:
     """What every label is relative to, [*], from one value per labelled design."""
     if references is None:
@@ -163,7 +194,7 @@ class CouplingTask(nn.Module):
 
 
 class LoadTask(nn.Module):
-    """Ground-equivalent capacitance of nets (femtofarad) and its class."""
+    """Load of nets (femtofarad), ground-equivalent or the extractor's own, and its class."""
 
     def __init__(
         self,
@@ -181,8 +212,8 @@ class LoadTask(nn.Module):
         self.regression = CapacitanceRegression(labels, kind, censored_weight, reference)
         labels = labels[~np.isnan(labels)]
         counts = np.bincount(scale.classes(labels.astype(np.float64) * 1e-15), minlength=CLASS_COUNT)
-        self.balanced_softmax = BalancedSoftmax(torch.from_numpy(counts))
-        self.class_loss, self.scale = class_loss, scale
+        self.classification = CapacitanceClasses(torch.from_numpy(counts), class_loss)
+        self.scale = scale
 
     def forward(self, outputs: LoadOutputs, truth_ff: Tensor, reference_log: float = 0.0) -> Tensor:
         """Regression loss plus that of the classes, over [N] nets; NaN is unknown."""
@@ -195,11 +226,5 @@ class LoadTask(nn.Module):
         classes = torch.from_numpy(self.scale.classes(truth.double().cpu().numpy() * 1e-15)).to(truth.device)
         return {
             "load": self.regression(outputs.farad_log[known], truth, reference_log),
-            "ground_class": self._classification(outputs.class_logits[known], classes),
+            "ground_class": self.classification(outputs.class_logits[known], classes),
         }
-
-    def _classification(self, logits: Tensor, classes: Tensor) -> Tensor:
-        if self.class_loss is ClassLoss.BSCE:
-            loss: Tensor = self.balanced_softmax(logits, classes)
-            return loss
-        return (focal_loss if self.class_loss is ClassLoss.FOCAL else cross_entropy_loss)(logits, classes)

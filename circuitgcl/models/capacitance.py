@@ -5,7 +5,7 @@ Coupling of nets a and b, with :math:`n_{abk}` occurrences of context k between 
 .. math:: C(a,b) = \sum_k n_{abk}\, e^{w_k}, \qquad
           P(\text{coupled}) = 1 - \exp\Big(-\sum_k n_{abk}\, e^{\lambda_k}\Big),
 
-ground-equivalent load of net a that joins terminal q of :math:`m_{aq}` instances: :math:`\sum_q m_{aq}\,
+load to ground of net a that joins terminal q of :math:`m_{aq}` instances: :math:`\sum_q m_{aq}\,
 e^{l_q}`. The exponents come from networks over context descriptors and node embeddings, corrected by a memory
 of known contexts. Every combination of the two sides is symmetric, hence C(a,b) = C(b,a) exactly.
 """
@@ -22,6 +22,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from circuitgcl.config import name_choices
+from circuitgcl.data.labels import Ground
 from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.graph.feature_schema import NET_FEATURES, PAIR_FEATURES, TERMINAL_FEATURES
 from circuitgcl.graph.pair_encodings import pair_encoding_schema
@@ -50,9 +52,13 @@ class ModelConfig:
     hidden: int = 128
     dropout: float = 0.2
     target_scale: str = "wide"
+    ground: Ground = Ground.EQUIVALENT  # what the load of a net is
     # Networks estimate capacitances relative to what the technology lets expect: better on a technology that
     # no training design had, worse on new cells of one that they had.
     is_relative: bool = False
+
+    def __post_init__(self) -> None:
+        name_choices(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +90,7 @@ class CouplingOutputs:
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOutputs:
-    """Ground-equivalent capacitance of the nets."""
+    """Capacitance of the nets to ground, as `ModelConfig.ground` says."""
 
     farad_log: Tensor  # [N] natural logarithm of femtofarad
     source: Tensor  # [N]
@@ -213,7 +219,7 @@ class CapacitanceModel(nn.Module):
         )
 
     def load(self, design: DesignTensors, embedding: Tensor, outputs: ContextOutputs) -> LoadOutputs:
-        """Ground-equivalent load and class logits of all nets, memory included."""
+        """Load to ground and class logits of all nets, memory included."""
         value, source = self.load_memory(outputs.load, design.terminal_exact, design.terminal_structural)
         nets, occurrence = len(design.net_features), design.occurrence_terminal
         net, count = design.occurrence_net, design.terminal_count

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from circuitgcl.config import from_mapping, to_mapping
+from circuitgcl.data.labels import Ground
 from circuitgcl.errors import CheckpointError, CircuitGCLError, DataError, SourceLocation
 from circuitgcl.files import write_atomically
 from circuitgcl.graph.feature_schema import SCHEMA_VERSION, feature_schema
@@ -66,6 +67,11 @@ class ModelCheckpoint:
     def target_scale(self) -> TargetScale:
         """Scale and classes of the ground capacitance."""
         return TargetScale.named(self.model.config.target_scale)
+
+    @property
+    def ground(self) -> Ground:
+        """What the estimated load of a net is."""
+        return self.model.config.ground
 
     def calibration_with(self, content: str) -> CalibrationDesign | None:
         """The calibration design whose schematic has this content, if there is one."""

@@ -18,11 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.data import HeteroData
 
+from circuitgcl.config import name_choices
+from circuitgcl.data.labels import Ground
 from circuitgcl.errors import ConfigError
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.neighbourhoods import INPUT_WIDTHS
 from circuitgcl.models.perceptron import perceptron
-from circuitgcl.models.scaling import Standardiser
+from circuitgcl.models.scaling import CLASS_COUNT, Standardiser, TargetScale
 from circuitgcl.schema import NodeType
 
 REACH = 6.0  # deviations of the training labels an estimate may lie from their mean
@@ -36,13 +38,17 @@ class PairModelConfig:
     hidden: int = 128
     dropout: float = 0.1
     relative: bool = True  # the head sees relative structure beside the embeddings
+    target_scale: str = "wide"
+    ground: Ground = Ground.EQUIVALENT  # what the load of a net is
 
     def __post_init__(self) -> None:
         """Refuse sizes no head can have.
 
         Raises:
-            ConfigError: a width below one, or a dropout outside [0, 1).
+            ConfigError: a width below one, a dropout outside [0, 1), or an unknown target scale or ground.
         """
+        name_choices(self)
+        TargetScale.named(self.target_scale)
         if self.hidden < 1 or not 0 <= self.dropout < 1:
             raise ConfigError(
                 f"pair model hidden {self.hidden}, dropout {self.dropout}; expected at least 1, and [0, 1)"
@@ -55,11 +61,17 @@ class PairGraph:
 
     hetero: HeteroData
     net_row: Tensor  # [flat N] row of every flat net
+    pin_row: Tensor  # [flat P] row of every flat pin
 
     @property
     def nets(self) -> int:
         """Rows of nets N."""
         return int(self.hetero[NodeType.NET].num_nodes)
+
+    @property
+    def end_row(self) -> Tensor:
+        """Row of every flat net, then N + row of every flat pin: what pairs join, [flat N + flat P]."""
+        return torch.cat([self.net_row, self.nets + self.pin_row])
 
     def to(self, device: torch.device | str) -> PairGraph:
         """The same circuit on another device."""
@@ -72,6 +84,7 @@ class PairOutputs:
 
     decades: Tensor  # [R] log10 of femtofarad, should the pair couple
     existence_logit: Tensor  # [R]
+    class_logits: Tensor  # [R, CLASS_COUNT] of its class, should it couple; classes as if equally frequent
 
 
 class LabelScale(nn.Module):
@@ -115,7 +128,8 @@ class PairModel(nn.Module):
         self.encoder = CircuitEncoder(config.encoder, widths)
         self.norm = nn.LayerNorm(width)
         self.relative_scale = Standardiser(relative_width)
-        self.pair_head = perceptron(3 * width + config.relative * relative_width, hidden, 2, config.dropout)
+        seen, said = 3 * width + config.relative * relative_width, 2 + CLASS_COUNT
+        self.pair_head = perceptron(seen, hidden, said, config.dropout)
         self.load_head = perceptron(width, hidden, 1, config.dropout)
         self.coupling_scale, self.load_scale = LabelScale(), LabelScale()
 
@@ -137,8 +151,12 @@ class PairModel(nn.Module):
         inputs = [a + b, (a - b).abs(), a * b]
         if self.config.relative:
             inputs.append(self.relative_scale(relative))
-        value, existence = self.pair_head(torch.cat(inputs, dim=1)).unbind(dim=1)
-        return PairOutputs(decades=self.coupling_scale(value), existence_logit=existence)
+        value, existence, classes = self.pair_head(torch.cat(inputs, dim=1)).split((1, 1, CLASS_COUNT), dim=1)
+        return PairOutputs(
+            decades=self.coupling_scale(value.squeeze(1)),
+            existence_logit=existence.squeeze(1),
+            class_logits=classes,
+        )
 
     def load(self, sides: Tensor) -> Tensor:
         """Load of nodes, [I] log10 of femtofarad from [I, H] of `sides`."""

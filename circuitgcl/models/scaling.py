@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from circuitgcl.errors import ConfigError
 
 CLASS_COUNT = 5
+COUPLING_STEP = 10.0  # from the floor of couplings to that of nodes
 MUTED = 1e9  # deviation of a column that did not vary
 FLOOR_FF = 5e-3  # femtofarad; an extracted value below counts as nothing there
 
@@ -21,7 +22,8 @@ FLOOR_FF = 5e-3  # femtofarad; an extracted value below counts as nothing there
 class TargetScale:
     """Logarithmic scale of a capacitance target, z = clip(log10(C / floor) / decades, 0, 1), and its classes.
 
-    Five classes are cut at z = 0.2, 0.4, 0.6 and 0.8 (arXiv 2507.06535).
+    Five classes are cut at z = 0.2, 0.4, 0.6 and 0.8. Couplings have a scale of their own, a decade below
+    that of nodes (arXiv 2507.06535).
     """
 
     name: str
@@ -48,6 +50,11 @@ class TargetScale:
     def classes(self, farad: NDArray[np.float64]) -> NDArray[np.int64]:
         """Class 0 to 4 of capacitances in farad."""
         return np.minimum((self.z(farad) * CLASS_COUNT + 1e-9).astype(np.int64), CLASS_COUNT - 1)
+
+    @property
+    def coupling(self) -> TargetScale:
+        """The scale of couplings that belongs to this one of nodes."""
+        return replace(self, floor_farad=self.floor_farad / COUPLING_STEP)
 
     @property
     def cuts_farad(self) -> list[float]:

@@ -26,6 +26,12 @@ SOURCE_MEANINGS = {
     "class": "on cells of this structure",
     "network": "generalised from other cells",
 }
+# titles and meanings of the capacitance to ground by what the model estimates
+GROUND_TITLES = {"equivalent": "to ground", "extractor": "extractor ground"}
+GROUND_MEANINGS = {
+    "equivalent": "to substrate and all rails",
+    "extractor": "what an extractor calls ground capacitance, without the rails",
+}
 NAME_COLUMNS = ("net", "to net", "design")
 NAME_WIDTH = 16  # longer names fold
 UNBOUNDED = 10_000  # characters
@@ -110,7 +116,7 @@ def net_table(estimate: Estimate, most: int, *, without: Sequence[str] = ()) -> 
     ]
     columns: Columns = {
         "net": map(Text, shown["net"]),
-        "to ground": aligned(shown["cap_ground_farad"]),
+        GROUND_TITLES[estimate.summary["ground"]]: aligned(shown["cap_ground_farad"]),
         "P10": map(_brief, shown["cap_ground_lo_farad"]),
         "P90": map(_brief, shown["cap_ground_hi_farad"]),
         "class": classes,
@@ -189,8 +195,9 @@ def _net_legend(estimate: Estimate) -> str:
     nets = estimate.nets
     cuts = ", ".join(_brief(cut) for cut in estimate.summary["ground_class_cuts_farad"])
     total = format_engineering(float(nets["cap_ground_farad"].sum()), "F")
+    ground = estimate.summary["ground"]
     return (
-        f"to ground: to substrate and all rails, {total} over {_counted(len(nets), 'net')}; "
+        f"{GROUND_TITLES[ground]}: {GROUND_MEANINGS[ground]}, {total} over {_counted(len(nets), 'net')}; "
         "to signals: expected sum of all couplings\n"
         f"P10 to P90: interval for 80 % of the nets; class: 0 to 4, cut at {cuts} fF, and its probability\n"
         f"{_source_legend(nets['source'])}"
@@ -251,6 +258,10 @@ METRIC_TABLES: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         for title, group in (("Net load to ground", "net_load"), ("Net total", "net_total"))
     ),
     (
+        "Coupling class",
+        (("macro F1", "coupling_class", "macro_f1"), ("accuracy", "coupling_class", "accuracy")),
+    ),
+    (
         "Ground class; share of the extraction matched",
         (
             ("macro F1", "ground_class", "macro_f1"),
@@ -275,6 +286,8 @@ def print_metrics(console: Console, metrics: Sequence[Mapping[str, Any]]) -> Non
         for name, group, key in figures:
             columns[name] = [_figure(entry[group][key]) for entry in metrics]
         console.print(_table(title, columns))
+    if any(entry["ground"] == "extractor" for entry in metrics):
+        console.print(Text(f"net load: {GROUND_MEANINGS['extractor']}\n", style="dim"))
     for title, group in DECADE_TABLES:
         decades = {decade for entry in metrics for decade in entry["by_decade"][group]}
         columns = {"design": [Text(str(entry["design"])) for entry in metrics]}

@@ -142,6 +142,7 @@ EVALUATION_KEYS = {
     "net_load": {*REGRESSION, "within_x1_25", "within_x1_5", "bias_decades"},
     "net_total": {*REGRESSION, "within_x1_25", "within_x1_5", "bias_decades"},
     "ground_class": {"macro_f1", "accuracy"},
+    "coupling_class": {"macro_f1", "accuracy"},
 }
 
 
@@ -160,6 +161,7 @@ def test_evaluate_json(call: Call, tiny_netlist: Path, extraction: Path, tiny_mo
     assert metrics["match"]["nets_matched"] == 1.0
     assert metrics["match"]["capacitance_matched"] == 1.0
     assert metrics["prior"] == "train"
+    assert metrics["ground"] == "equivalent"
     for group in ("coupling", "net_load"):
         decades = metrics["by_decade"][group]
         assert all(scores.keys() == {"n", "mae_decades", "bias_decades"} for scores in decades.values())

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuitgcl.data import DesignFiles, Labels, load_design
+from circuitgcl.data import DesignFiles, Ground, Labels, load_design
 from circuitgcl.errors import ParasiticsError
 from circuitgcl.graph import CircuitGraph
 
@@ -116,3 +116,14 @@ def test_a_map_names_nets_that_nothing_else_tells(tmp_path: Path):
     design = load_design(files, top="pair")
     assert design.labels is not None
     assert loads_ff(design.graph, design.labels) == pytest.approx({"b": 2, "c": 0})
+
+
+def test_a_ground_capacitance_of_zero_is_unknown(graph: CircuitGraph, labelled: Labelled):
+    """`gnd` is a rail; `0` is the reference node of the extractor."""
+    labels = labelled("a 0 1\na vdd 2\nb gnd 4\na b 8\nb c 16")
+    known = {}
+    for ground in Ground:
+        loads = (labels.load_of(ground) * 1e15).round(6).tolist()
+        named = zip(graph.circuit.net_names(), loads, strict=True)
+        known[ground] = {name: load for name, load in named if not np.isnan(load)}
+    assert known == {Ground.EQUIVALENT: {"a": 3.0, "b": 4.0, "c": 0.0}, Ground.EXTRACTOR: {"a": 1.0}}

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch_geometric.data import HeteroData
 
-from circuitgcl.data.dataset import Ground
+from circuitgcl.data.labels import Ground
 from circuitgcl.data.raw_graphs import load_raw_graph
 from circuitgcl.errors import DataError
 

@@ -142,8 +142,12 @@ def test_classes_against_scikit_learn():
 
 def test_classes_by_hand():
     # class 0: precision 1, recall 1/2; class 2: precision 1/2, recall 1
-    assert class_scores(np.array([0, 0, 2]), np.array([0, 2, 2])) == {"macro_f1": 0.6667, "accuracy": 0.6667}
-    assert class_scores(np.zeros(0, int), np.zeros(0, int)) == {"macro_f1": None, "accuracy": None}
+    confusion = np.zeros((5, 5), int)
+    nothing = {"macro_f1": None, "accuracy": None, "confusion": confusion.tolist()}
+    assert class_scores(np.zeros(0, int), np.zeros(0, int)) == nothing
+    confusion[0, 0], confusion[0, 2], confusion[2, 2] = 1, 1, 1
+    found = class_scores(np.array([0, 0, 2]), np.array([0, 2, 2]))
+    assert found == {"macro_f1": 0.6667, "accuracy": 0.6667, "confusion": confusion.tolist()}
 
 
 def test_intervals_by_hand():

@@ -15,18 +15,15 @@ from circuitgcl.data import Design
 from circuitgcl.data.pair_tables import PairTable
 from circuitgcl.data.raw_graphs import COLUMNS
 from circuitgcl.errors import DataError
-from circuitgcl.finetuning.pair_training import (
-    PairTrainingConfig,
-    WeightedRegression,
-    fit_pair_model,
-    pair_labels,
-)
+from circuitgcl.evaluation.scores import class_scores
+from circuitgcl.finetuning.pair_labels import pair_labels
+from circuitgcl.finetuning.pair_training import PairTrainingConfig, WeightedRegression, fit_pair_model
 from circuitgcl.finetuning.raw_pairs import raw_labels
 from circuitgcl.finetuning.tasks import RegressionLoss
 from circuitgcl.models.checkpoint import EncoderCheckpoint
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.pair_model import PairModelConfig
-from circuitgcl.models.scaling import FLOOR_FF
+from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, TargetScale
 
 SMALL = PairModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=32, dropout=0.0)
 BLIND = replace(SMALL, relative=False)
@@ -40,6 +37,11 @@ def test_merged_rows_hold_every_label(array: Array, config: PairModelConfig):
     present = table.truth_ff > FLOOR_FF
     assert int(labels.coupled.sum()) == present.sum()
     assert int(labels.absent.sum()) == (~present[: table.candidates]).sum()
+    classes = TargetScale.named("wide").coupling.classes(table.truth_ff[present] * 1e-15)
+    assert labels.classes.sum(dim=0).tolist() == np.bincount(classes, minlength=CLASS_COUNT).tolist()
+    assert labels.classes.sum(dim=1).tolist() == labels.coupled.tolist()
+    assert (labels.truth_ff.numpy() == table.truth_ff).all()
+    assert (labels.graph.net_row[table.pair] == labels.ends[labels.pair_row]).all()
     total = float((labels.decades * labels.coupled).sum())
     assert total == pytest.approx(np.log10(table.truth_ff[present]).sum(), rel=1e-4)
     assert len(labels.ends) < len(table.pair)  # an array repeats itself
@@ -67,6 +69,26 @@ def test_unknown_couplings_are_neither_there_nor_absent(array: Array):
     before, after = (pair_labels(PairTable(d), SMALL) for d in (design, unknown))
     assert int(before.coupled.sum() - after.coupled.sum()) == 3
     assert int(after.absent.sum()) == int(before.absent.sum())
+
+
+def test_the_class_head_learns(array: Array, tmp_path: Path):
+    """On rows of one class each; before, it knows nothing."""
+    labels = pair_labels(PairTable(array(3, 3)), SMALL)
+    row = (labels.coupled > 0) & (labels.classes.max(dim=1).values == labels.coupled)
+    truth = labels.classes[row].argmax(dim=1)
+    assert len(truth.unique()) > 1
+    macro = []
+    for epochs in (1, 80):
+        config = PairTrainingConfig(
+            model=SMALL, max_epochs=epochs, learning_rate=1e-2 * (epochs > 1), weight_decay=0.0
+        )
+        model = fit_pair_model([labels], config, folder=tmp_path / str(epochs), accelerator="cpu")
+        with torch.inference_mode():
+            outputs = model.pairs(model.sides(labels.graph), labels.ends, labels.relative)
+        estimate = outputs.class_logits[row].argmax(dim=1)
+        macro.append(class_scores(truth.numpy(), estimate.numpy())["macro_f1"])
+    assert macro[0] < 0.6
+    assert macro[1] > 0.95
 
 
 @pytest.mark.parametrize("kind", list(RegressionLoss))
@@ -160,23 +182,25 @@ def raw_item() -> HeteroData:
 
 
 def test_rows_of_a_public_graph_by_hand():
-    labels = raw_labels(raw_item())
+    labels = raw_labels(raw_item(), SMALL)
     assert labels.ends.tolist() == [[1, 2], [4, 3], [6, 1], [4, 6]]  # pins count from 4 on
     assert labels.relative.argmax(dim=1).tolist() == [0, 1, 1, 2]
     assert labels.decades.tolist() == pytest.approx([0.0, -2.0, -4.0, -1.0], abs=1e-5)
     assert labels.coupled.tolist() == [1, 1, 1, 1]
+    # couplings of the wide scale are cut at 10^-17.8, -16.6, -15.4 and -14.2 farad
+    assert labels.classes.argmax(dim=1).tolist() == [3, 1, 0, 2]
     assert labels.load_decades.tolist() == pytest.approx([0.0, 1.0, 0.0, -1.0], abs=1e-5)
     assert labels.loaded.tolist() == [0, 1, 0, 1]
-    floored = raw_labels(raw_item(), floor_farad=1e-18)
+    floored = raw_labels(raw_item(), SMALL, floor_farad=1e-18)
     assert floored.coupled.tolist() == [1, 1, 0, 1]
 
 
 def test_public_graphs_train(tmp_path: Path):
-    labels = raw_labels(raw_item())
     encoder = EncoderConfig(width=8, layers=2, standardised=True)
     config = PairTrainingConfig(
         model=PairModelConfig(encoder=encoder, hidden=16), max_epochs=40, learning_rate=1e-2
     )
+    labels = raw_labels(raw_item(), config.model)
     model = fit_pair_model([labels], config, folder=tmp_path, widths=COLUMNS, accelerator="cpu")
     with torch.inference_mode():
         outputs = model.pairs(model.sides(labels.graph), labels.ends, labels.relative)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from circuitgcl.data.tensors import LabelTensors
 from circuitgcl.finetuning.tasks import (
+    CapacitanceClasses,
     CapacitanceRegression,
     ClassLoss,
     CouplingTask,
@@ -171,7 +172,7 @@ class TestLoad:
         one = labelled([0.1], [0.005, 0.1, math.nan, 0.1])
         two = labelled([0.1], [1.0, 100.0, math.nan])
         task = LoadTask([one, two], self.SCALE, RegressionLoss.MSE, 0.0)
-        assert task.balanced_softmax.class_counts.tolist() == [1, 2, 1, 0, 1]
+        assert task.classification.balanced.class_counts.tolist() == [1, 2, 1, 0, 1]
         assert self.SCALE.cuts_farad[0] == pytest.approx(15.8e-18, rel=1e-2)
 
     def test_regression_and_class_add(self) -> None:
@@ -190,6 +191,24 @@ class TestLoad:
         other = logits.clone()
         other[1] = torch.tensor([9.0, -9.0, 3.0, 0.0, 1.0])
         assert task(self.outputs([0.1, 77.0, 0.3], other), truth) == first
+
+
+class TestClasses:
+    COUNTS = torch.tensor([3.0, 0.0, 9.0, 1.0, 2.0])
+
+    @pytest.mark.parametrize("kind", list(ClassLoss))
+    def test_weights_are_copies(self, kind: ClassLoss) -> None:
+        task = CapacitanceClasses(self.COUNTS, kind)
+        logits = torch.randn(4, CLASS_COUNT, generator=torch.Generator().manual_seed(1))
+        classes, weight = torch.tensor([0, 2, 2, 4]), torch.tensor([1.0, 3.0, 0.0, 2.0])
+        copies = weight.long()
+        every = task(logits.repeat_interleave(copies, dim=0), classes.repeat_interleave(copies))
+        assert task(logits, classes, weight).item() == pytest.approx(every.item(), rel=1e-5)
+
+    @pytest.mark.parametrize("kind", list(ClassLoss))
+    def test_nothing_known(self, kind: ClassLoss) -> None:
+        logits, nothing = torch.zeros(0, CLASS_COUNT), torch.zeros(0, dtype=torch.int64)
+        assert CapacitanceClasses(torch.zeros(CLASS_COUNT), kind)(logits, nothing).item() == 0.0
 
 
 class TestChoices:
@@ -217,7 +236,7 @@ class TestChoices:
         outputs = LoadOutputs(farad_log=truth.log(), source=torch.zeros(1), class_logits=logits)
         target = torch.from_numpy(TARGET_SCALES["wide"].classes(np.array([0.02e-15])))
         expected = {
-            ClassLoss.BSCE: balanced_softmax_loss(logits, target, task.balanced_softmax.class_counts),
+            ClassLoss.BSCE: balanced_softmax_loss(logits, target, torch.tensor([1, 2, 0, 1, 1])),
             ClassLoss.FOCAL: focal_loss(logits, target),
             ClassLoss.CE: cross_entropy_loss(logits, target),
         }

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from circuitgcl.errors import ConfigError
-from circuitgcl.finetuning.pair_training import pair_graph
+from circuitgcl.finetuning.pair_labels import pair_graph
 from circuitgcl.graph import build_graph
 from circuitgcl.models.convolutions import LayerKind
 from circuitgcl.models.encoder import EncoderConfig
@@ -36,6 +36,7 @@ def test_both_orders_of_a_pair_are_one(graph: PairGraph, kind: LayerKind):
     one, other = pairs.pairs(sides, ends, relative), pairs.pairs(sides, ends.flip(1), relative)
     assert torch.equal(one.decades, other.decades)
     assert torch.equal(one.existence_logit, other.existence_logit)
+    assert torch.equal(one.class_logits, other.class_logits)
     assert len(one.decades.unique()) > 3
 
 

@@ -33,6 +33,13 @@ def test_classes_are_cut_at_fifths(name: str):
     assert scale.classes(cuts).tolist() == [1, 2, 3, 4]
 
 
+def test_couplings_have_the_published_scale_of_their_own():
+    """Nodes begin at 1e-20 F, couplings at 1e-21 F; both have six decades."""
+    coupling = TARGET_SCALES["tsmc28"].coupling
+    assert coupling.z(np.array([1e-21, 1e-18, 1e-15])).tolist() == pytest.approx([0.0, 0.5, 1.0])
+    assert coupling.cuts_farad == pytest.approx([10**-19.8, 10**-18.6, 10**-17.4, 10**-16.2])
+
+
 def test_scale_by_name():
     assert TargetScale.named("wide") is TARGET_SCALES["wide"]
     with pytest.raises(ConfigError, match="'nix'; known: tsmc28, wide"):
