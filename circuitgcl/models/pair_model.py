@@ -128,9 +128,10 @@ class PairModel(nn.Module):
         self.encoder = CircuitEncoder(config.encoder, widths)
         self.norm = nn.LayerNorm(width)
         self.relative_scale = Standardiser(relative_width)
-        seen, said = 3 * width + config.relative * relative_width, 2 + CLASS_COUNT
-        self.pair_head = perceptron(seen, hidden, said, config.dropout)
+        seen = 3 * width + config.relative * relative_width
+        self.pair_head = perceptron(seen, hidden, 2, config.dropout)
         self.load_head = perceptron(width, hidden, 1, config.dropout)
+        self.class_head = perceptron(seen, hidden, CLASS_COUNT, config.dropout)
         self.coupling_scale, self.load_scale = LabelScale(), LabelScale()
 
     def sides(self, graph: PairGraph) -> Tensor:
@@ -151,11 +152,12 @@ class PairModel(nn.Module):
         inputs = [a + b, (a - b).abs(), a * b]
         if self.config.relative:
             inputs.append(self.relative_scale(relative))
-        value, existence, classes = self.pair_head(torch.cat(inputs, dim=1)).split((1, 1, CLASS_COUNT), dim=1)
+        seen = torch.cat(inputs, dim=1)
+        value, existence = self.pair_head(seen).unbind(dim=1)
         return PairOutputs(
-            decades=self.coupling_scale(value.squeeze(1)),
-            existence_logit=existence.squeeze(1),
-            class_logits=classes,
+            decades=self.coupling_scale(value),
+            existence_logit=existence,
+            class_logits=self.class_head(seen),
         )
 
     def load(self, sides: Tensor) -> Tensor:

@@ -136,15 +136,12 @@ def test_it_is_not_compared_with_whole_loads(
 def test_a_model_is_continued_and_calibrated_with_its_own_kind(
     models: dict[str, Path], designs: list[Design], tmp_path: Path
 ):
-    checkpoint = load_model(models["extractor"])
-    again = finetune(
-        designs, config("equivalent"), folder=tmp_path / "a", start=checkpoint, accelerator="cpu"
-    )
+    start, other = load_model(models["extractor"]), load_model(models["equivalent"])
+    again = finetune(designs, config("equivalent"), folder=tmp_path / "a", start=start, accelerator="cpu")
     assert again.ground is Ground.EXTRACTOR
     with pytest.raises(DataError, match=r"estimates equivalent-ground .* ask for extractor"):
-        start = load_model(models["equivalent"])
-        finetune(designs, config("extractor"), folder=tmp_path / "b", start=start, accelerator="cpu")
-    assert calibrated(checkpoint, designs[:1], tmp_path / "c").ground is Ground.EXTRACTOR
+        finetune(designs, config("extractor"), folder=tmp_path / "b", start=other, accelerator="cpu")
+    assert calibrated(start, designs[:1], tmp_path / "c").ground is Ground.EXTRACTOR
 
 
 def calibrated(checkpoint: ModelCheckpoint, designs: list[Design], folder: Path) -> ModelCheckpoint:

@@ -59,7 +59,9 @@ def test_scores_are_those_of_evaluate(tiny_model: Path, designs: list[Design]):
         table = PairTable(design)
         rows = scored_rows(table, model_estimate(predictor, table), np.zeros(0, np.uint64), SCALE)
         found, expected = scores(rows), evaluate(predictor, design)
-        for name in ("coupling", "existence", "net_load", "ground_class"):
+        for name in ("coupling_class", "ground_class"):
+            assert found[name] == expected[name]
+        for name in ("coupling", "existence", "net_load"):
             shared = expected[name].keys() & found[name].keys()
             assert len(shared) >= 2
             assert {k: found[name][k] for k in shared} == pytest.approx(
@@ -75,6 +77,7 @@ def test_the_truth_scores_full_marks(designs: list[Design]):
     assert found["coupling"]["r2"] == found["coupling"]["within_x1_5"] == 1.0
     assert found["existence"]["average_precision"] == pytest.approx(1.0, abs=0.01)  # one pair is no candidate
     assert found["net_load"]["within_x1_25"] == found["ground_class"]["macro_f1"] == 1.0
+    assert found["coupling_class"]["macro_f1"] == found["coupling_class"]["accuracy"] == 1.0
     assert found["net_load"]["bias_decades"] == 0.0
     assert found["intervals"] == {"coverage": None, "width_decades": None}
     parts = found["by_knowledge"].values()
