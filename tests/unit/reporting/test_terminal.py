@@ -128,18 +128,24 @@ def test_metrics_of_several_designs():
         "existence": ("average_precision", *(f"capacitance_recall_at_{k}" for k in (1, 2, 4))),
         "net_load": ("n", "r2", "mae_decades", "bias_decades", "within_x1_25", "within_x1_5"),
         "net_total": ("n", "r2", "mae_decades", "bias_decades", "within_x1_25", "within_x1_5"),
+        "coupling_class": ("macro_f1", "accuracy"),
         "ground_class": ("macro_f1", "accuracy"),
         "match": ("nets_matched", "capacitance_matched"),
     }
     entry: dict[str, Any] = {group: dict.fromkeys(keys, 0.125) for group, keys in groups.items()}
     entry["coupling"]["n"] = 12345
     entry["coupling"]["r2"] = None
+    entry["ground"] = "equivalent"
     scores = {"n": 3, "mae_decades": 0.25, "bias_decades": 0.0}
     entry["by_decade"] = {"coupling": {"1e-17": scores}, "net_load": {"1e-17": scores, "1e-16": scores}}
     stream = io.StringIO()
-    print_metrics(Console(file=stream, width=100), [entry | {"design": name} for name in ("[one]", "two")])
+    entries = [entry | {"design": name} for name in ("[one]", "two")]
+    print_metrics(Console(file=stream, width=100), entries)
     text = stream.getvalue()
+    print_metrics(Console(file=stream, width=100), [entry | {"ground": "extractor"} for entry in entries])
+    assert "without the rails" in stream.getvalue()
+    assert "without the rails" not in text
     assert re.search(r"≥ 0\.01 fF +≥ 0\.1 fF", text)
     assert re.search(r"^ two +0\.250 +0\.250 *$", text, re.MULTILINE)
     assert re.search(r"^ \[one\] +12,345 +– +0\.125 +0\.125 +0\.125 +0\.125 *$", text, re.MULTILINE)
-    assert text.count(" two ") == 7
+    assert text.count(" two ") == 8
