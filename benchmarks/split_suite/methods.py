@@ -15,7 +15,7 @@ from circuitgcl.evaluation.baselines import BoostedTrees, RelationMean, TreesCon
 from circuitgcl.evaluation.protocol import DesignEstimate, model_estimate, pair_model_estimate
 from circuitgcl.finetuning import FinetuneConfig, finetune
 from circuitgcl.finetuning.calibration import CalibrateConfig, calibrate
-from circuitgcl.finetuning.pair_labels import pair_labels
+from circuitgcl.finetuning.pair_rows import pair_labels
 from circuitgcl.finetuning.pair_training import PairTrainingConfig, fit_pair_model
 from circuitgcl.finetuning.tasks import RegressionLoss
 from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint, load_encoder, load_model

@@ -21,7 +21,7 @@ from circuitgcl.data.dataset import TARGET_RELATIONS
 from circuitgcl.data.raw_graphs import COLUMNS, load_raw_graph
 from circuitgcl.evaluation.pair_scores import pair_scores, row_scores
 from circuitgcl.evaluation.protocol import MIN_CAP_FARAD
-from circuitgcl.finetuning.pair_labels import PairLabels
+from circuitgcl.finetuning.pair_rows import PairLabels
 from circuitgcl.finetuning.pair_training import fit_pair_model
 from circuitgcl.finetuning.raw_pairs import raw_labels
 from circuitgcl.models.scaling import TargetScale

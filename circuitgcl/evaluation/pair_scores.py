@@ -12,7 +12,7 @@ from circuitgcl.data.pair_tables import FARAD_PER_FEMTO
 from circuitgcl.evaluation.evaluating import NET_FACTORS, PAIR_FACTORS, FloatArray, scored_loads
 from circuitgcl.evaluation.protocol import MIN_CAP_FARAD
 from circuitgcl.evaluation.scores import class_scores, regression_scores
-from circuitgcl.finetuning.pair_labels import PairLabels
+from circuitgcl.finetuning.pair_rows import PairLabels
 from circuitgcl.models.pair_model import PairModel
 from circuitgcl.models.scaling import TargetScale
 

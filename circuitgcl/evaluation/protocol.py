@@ -33,7 +33,7 @@ from circuitgcl.evaluation.scores import (
     interval_scores,
     regression_scores,
 )
-from circuitgcl.finetuning.pair_labels import pair_graph
+from circuitgcl.finetuning.pair_rows import pair_graph
 from circuitgcl.graph.contexts import terminal_rows
 from circuitgcl.graph.hashing import multisets, unordered
 from circuitgcl.models.pair_model import PairModel

@@ -6,7 +6,7 @@ The pair model is the alternative for comparisons, and the one that knows pins: 
 """
 
 from circuitgcl.finetuning.calibration import CalibrateConfig, calibrate
-from circuitgcl.finetuning.pair_labels import pair_labels, pin_labels
+from circuitgcl.finetuning.pair_rows import pair_labels, pin_labels
 from circuitgcl.finetuning.pair_training import PairTrainingConfig, fit_pair_model
 from circuitgcl.finetuning.raw_pairs import raw_labels
 from circuitgcl.finetuning.running import finetune

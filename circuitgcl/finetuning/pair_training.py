@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from circuitgcl.config import name_choices
 from circuitgcl.errors import DataError
-from circuitgcl.finetuning.pair_labels import PairLabels
+from circuitgcl.finetuning.pair_rows import PairLabels
 from circuitgcl.finetuning.tasks import (
     HUBER_DECADES,
     CapacitanceClasses,

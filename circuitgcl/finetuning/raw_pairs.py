@@ -14,7 +14,7 @@ from torch_geometric.data import HeteroData
 from circuitgcl.data.dataset import TARGET_RELATIONS
 from circuitgcl.data.pair_tables import FARAD_PER_FEMTO
 from circuitgcl.data.raw_graphs import COLUMNS
-from circuitgcl.finetuning.pair_labels import FloatArray, LabelledPairs, PairLabels, labelled_rows
+from circuitgcl.finetuning.pair_rows import FloatArray, LabelledPairs, PairLabels, labelled_rows
 from circuitgcl.models.neighbourhoods import FORWARD_RELATIONS
 from circuitgcl.models.pair_model import PairGraph, PairModelConfig
 

@@ -16,7 +16,7 @@ from circuitgcl.data.pair_tables import PairTable
 from circuitgcl.data.raw_graphs import COLUMNS
 from circuitgcl.errors import DataError
 from circuitgcl.evaluation.scores import class_scores
-from circuitgcl.finetuning.pair_labels import pair_labels
+from circuitgcl.finetuning.pair_rows import pair_labels
 from circuitgcl.finetuning.pair_training import PairTrainingConfig, WeightedRegression, fit_pair_model
 from circuitgcl.finetuning.raw_pairs import raw_labels
 from circuitgcl.finetuning.tasks import RegressionLoss

@@ -94,6 +94,7 @@ def test_rows_by_hand(design: Design):
     encoded = {tuple(row) for row in PairStructure(design.graph).encode(torch.tensor(ends).numpy()).tolist()}
     assert {tuple(row) for row in labels.relative.tolist()} == encoded
     assert labels.coupled.sum() == len(expected) - 1  # one lies below the floor
+    assert pin_labels(design, CONFIG, floor_farad=1e-16).coupled.sum() == 3
     assert not labels.absent.any()
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from circuitgcl.errors import ConfigError
-from circuitgcl.finetuning.pair_labels import pair_graph
+from circuitgcl.finetuning.pair_rows import pair_graph
 from circuitgcl.graph import build_graph
 from circuitgcl.models.convolutions import LayerKind
 from circuitgcl.models.encoder import EncoderConfig

@@ -91,7 +91,9 @@ def pair_labels(table: PairTable, config: PairModelConfig) -> PairLabels:
     return labelled_rows(pairs, graph, labels.load_of(config.ground) / FARAD_PER_FEMTO, config)
 
 
-def pin_labels(design: Design, config: PairModelConfig) -> PairLabels:
+def pin_labels(
+    design: Design, config: PairModelConfig, *, floor_farad: float = FLOOR_FF * FARAD_PER_FEMTO
+) -> PairLabels:
     """Rows of a pin-level extraction: metal and metal, pin and metal, pin and pin of different signal nets.
 
     A pair has the relative structure of `PairStructure`. What the extraction does not list is not said to be
@@ -100,6 +102,8 @@ def pin_labels(design: Design, config: PairModelConfig) -> PairLabels:
     Args:
         design: a design whose extraction tells pins apart (`Labels.pins`).
         config: the model that will learn from them.
+        floor_farad: capacitances up to here are not learned from. Where pairs that look alike lie on both
+            sides of the threshold of a score, the floor should be that threshold.
 
     Raises:
         DataError: the extraction gives nets alone, or there is none.
@@ -126,7 +130,8 @@ def pin_labels(design: Design, config: PairModelConfig) -> PairLabels:
         candidate=np.zeros(len(ends), bool),
     )
     graph = pair_graph(design.graph, config.encoder.layers)
-    return labelled_rows(pairs, graph, labels.load_of(config.ground) / FARAD_PER_FEMTO, config)
+    load_ff = labels.load_of(config.ground) / FARAD_PER_FEMTO
+    return labelled_rows(pairs, graph, load_ff, config, floor_ff=floor_farad / FARAD_PER_FEMTO)
 
 
 def labelled_rows(
