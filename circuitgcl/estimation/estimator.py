@@ -42,6 +42,10 @@ EXTRACTOR_GROUND = (
 SOURCE_NAMES = (*(source.name.lower() for source in Source), "distant")
 
 
+STRANGE_LENGTH = 1.25  # times the shortest channel of a training design
+STRANGE_SHARE = 0.25  # of the estimated capacitance, doubted more than is usual
+
+
 class Bound(StrEnum):
     """Which end of the interval stands in the capacitance columns."""
 
@@ -214,6 +218,7 @@ class Estimator:
                 *circuit.warnings,
                 *_idle_patterns(graph, shown, config),
                 *([EXTRACTOR_GROUND] if self.checkpoint.ground is Ground.EXTRACTOR else []),
+                *strangeness(graph, prediction, self.checkpoint),
             ),
             circuit=circuit,
             dialect=netlist.dialect if isinstance(netlist, Netlist) else config.netlist.dialect,
@@ -260,6 +265,29 @@ def _idle_patterns(graph: CircuitGraph, shown: BoolArray, config: EstimateConfig
         wanted, _ = wanted_and_refused(config.graph.rails)
         fault = "match no net of the top cell" if wanted else "leave no net that looks like a rail"
         found.append(f"rails {','.join(config.graph.rails)!r} {fault}: there is no rail")
+    return found
+
+
+def strangeness(graph: CircuitGraph, prediction: Prediction, checkpoint: ModelCheckpoint) -> list[str]:
+    """What the user should know of a design that is unlike those the model was trained on."""
+    found = []
+    length, known = graph.channel_length_m, checkpoint.channel_lengths_m
+    if known and min(max(length / other, other / length) for other in known) > STRANGE_LENGTH:
+        lengths = ", ".join(f"{other * 1e9:.0f}" for other in known)
+        found.append(
+            f"the shortest channel is {length * 1e9:.0f} nm, the model was trained on {lengths} nm: "
+            "its technology is new to the model, and the intervals do not cover that; calibrate the model"
+        )
+    expected = prediction.existence * prediction.coupling.farad
+    load = prediction.load.farad[graph.signal_nets]
+    unusual = float(expected @ prediction.coupling.is_unusual)
+    unusual += float(load @ prediction.load.is_unusual[graph.signal_nets])
+    share = unusual / max(float(expected.sum() + load.sum()), 1e-30)
+    if share > STRANGE_SHARE:
+        found.append(
+            f"{share:.0%} of the estimated capacitance is of cells unlike those the model was trained on; "
+            "their intervals are wide"
+        )
     return found
 
 

@@ -16,7 +16,7 @@ from circuitgcl.errors import DataError
 from circuitgcl.estimation.priors import Prior, class_shares_followed, following
 from circuitgcl.graph import CircuitGraph
 from circuitgcl.graph.pair_encodings import PairStructure
-from circuitgcl.models.capacitance import LoadOutputs
+from circuitgcl.models.capacitance import CouplingOutputs, LoadOutputs
 from circuitgcl.models.checkpoint import DISTANT_SOURCE, ModelCheckpoint
 from circuitgcl.models.error_law import ErrorLaw
 
@@ -34,6 +34,7 @@ class Quantity:
     lo_farad: FloatArray  # [X]
     hi_farad: FloatArray  # [X]
     source: NDArray[np.int64]  # [X] Source, DISTANT_SOURCE for pairs without context
+    is_unusual: NDArray[np.bool_]  # [X] doubted more than nearly all estimates of held-out designs
 
     def of(self, rows: NDArray[np.int64]) -> Quantity:
         """Estimates of the given rows."""
@@ -106,14 +107,14 @@ class Predictor:
         stated = class_shares_followed(load, prior, design)
         exists = checkpoint.coupling_error.existence_probability(coupling.source, coupling.hazard_log)
         ratio = math.log10(min_cap_farad / FARAD_PER_FEMTO) - coupling.farad_log / _DECADE
-        above = checkpoint.coupling_error.exceedance(coupling.source, ratio)
+        above = checkpoint.coupling_error.exceedance(coupling.source, ratio, doubt=coupling.doubt)
         pairs, nets = design.pair_row.cpu().numpy(), design.net_row.cpu().numpy()
         prediction = Prediction(
             pair=design.pair.cpu().numpy(),
-            coupling=_quantity(coupling.farad_log, coupling.source, checkpoint.coupling_error).of(pairs),
+            coupling=_quantity(coupling, checkpoint.coupling_error).of(pairs),
             existence=exists.double().cpu().numpy()[pairs],
             probability=(exists * above).double().cpu().numpy()[pairs],
-            load=_quantity(load.farad_log, load.source, checkpoint.load_error).of(nets),
+            load=_quantity(load, checkpoint.load_error).of(nets),
             class_probability=self._classes(load, stated).double().cpu().numpy()[nets],
             min_cap_farad=min_cap_farad,
         )
@@ -128,7 +129,7 @@ class Predictor:
         decades = load.farad_log / _DECADE
         law = self.checkpoint.load_error
         cuts = [math.log10(cut / FARAD_PER_FEMTO) for cut in self.checkpoint.target_scale.cuts_farad]
-        above = [law.exceedance(load.source, cut - decades) for cut in cuts]
+        above = [law.exceedance(load.source, cut - decades, doubt=load.doubt) for cut in cuts]
         ladder = torch.stack([torch.ones_like(decades), *above, torch.zeros_like(decades)], dim=1)
         implied = (ladder[:, :-1] - ladder[:, 1:]).clamp(min=CLASS_FLOOR)
         joint = implied * stated.sqrt()
@@ -165,12 +166,22 @@ class DistantPairs:
         encoding = torch.from_numpy(self._structure.encode(pair)).to(self._predictor.device)
         value = checkpoint.model.distant(self._design, encoding)
         source = torch.full((len(value),), DISTANT_SOURCE, device=value.device)
-        return _quantity(value, source, checkpoint.coupling_error)
+        said = _Said(farad_log=value, source=source, doubt=torch.zeros_like(value))
+        return _quantity(said, checkpoint.coupling_error)
 
 
-def _quantity(farad_log: Tensor, source: Tensor, law: ErrorLaw) -> Quantity:
-    decades = farad_log / _DECADE
-    low, high = law.interval(source, COVERAGE)
+@dataclass(frozen=True, kw_only=True)
+class _Said:
+    """What the model says of X items."""
+
+    farad_log: Tensor
+    source: Tensor
+    doubt: Tensor
+
+
+def _quantity(said: _Said | CouplingOutputs | LoadOutputs, law: ErrorLaw) -> Quantity:
+    decades = said.farad_log / _DECADE
+    low, high = law.interval(said.source, COVERAGE, doubt=said.doubt)
 
     def farad(value: Tensor) -> FloatArray:
         values: FloatArray = (10.0 ** value.double()).cpu().numpy() * FARAD_PER_FEMTO
@@ -180,5 +191,6 @@ def _quantity(farad_log: Tensor, source: Tensor, law: ErrorLaw) -> Quantity:
         farad=farad(decades),
         lo_farad=farad(decades + low),
         hi_farad=farad(decades + high),
-        source=source.cpu().numpy().astype(np.int64),
+        source=said.source.cpu().numpy().astype(np.int64),
+        is_unusual=(said.doubt > law.usual_doubt).cpu().numpy(),
     )

@@ -28,8 +28,8 @@ LIKELY = 0.5  # pairs from this probability on tell what coupling capacitances t
 class Prior(StrEnum):
     """Label law that estimates follow.
 
-    It moves what the network alone says: neither what is remembered, nor what the memory corrects by
-    structure, nor models trained without balanced losses.
+    The estimates of trees follow `train`. Under the other laws the networks speak in their place, as only
+    these are trained with balanced losses. What is remembered, or corrected by structure, stays.
     """
 
     BALANCED = "balanced"  # every label as frequent as any other
@@ -50,25 +50,47 @@ def following(
         embedding: [N, H] of its net rows.
     """
     model = checkpoint.model
-    trained, kept = model.contexts(design, embedding), (model.coupling_law, model.load_law)
+    trained = model.contexts(design, embedding)
     if prior is Prior.TRAIN:
         yield trained
         return
+    with model.without_trees(), _other_law(checkpoint, prior, design, embedding, trained) as outputs:
+        yield outputs
+
+
+@contextmanager
+def _other_law(
+    checkpoint: ModelCheckpoint,
+    prior: Prior,
+    design: DesignTensors,
+    embedding: Tensor,
+    trained: ContextOutputs,
+) -> Iterator[ContextOutputs]:
+    """As `following`, of a model without trees and a law that is not that of training."""
+    model = checkpoint.model
+    kept = model.coupling_law, model.load_law
     model.coupling_law, model.load_law = (LabelLaw().to(embedding.device) for _ in kept)
     try:
         reference = model.reference_log(design)
         # a calibration comes after the label law
         offset = model.adjustment(torch.zeros_like(trained.weight), design.context_features)
-        balanced = model.contexts(design, embedding).weight - offset
+        networks = model.contexts(design, embedding)
+        balanced = networks.weight - offset
         if prior is Prior.TARGET:
-            evidence = _balanced_estimates(checkpoint, design, embedding, replace(trained, weight=balanced))
+            evidence = _balanced_estimates(checkpoint, design, embedding, replace(networks, weight=balanced))
             laws = [law.adapted(*own) for law, own in zip(kept, evidence, strict=True)]
             model.coupling_law, model.load_law = laws
         weight = model.natural_weight(balanced - reference, reference) + offset
         # what the memory adds to a known structure was fitted under the law of training
         keys = design.context_exact, design.context_structural
         _, source = model.coupling_memory(trained.weight, *keys)
-        yield replace(trained, weight=weight.where(source == int(Source.NETWORK), trained.weight))
+        keys = design.terminal_exact, design.terminal_structural
+        _, load_source = model.load_memory(trained.load, *keys)
+        yield replace(
+            trained,
+            weight=weight.where(source == int(Source.NETWORK), trained.weight),
+            load=networks.load.where(load_source == int(Source.NETWORK), trained.load),
+        )
     finally:
         model.coupling_law, model.load_law = kept
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -215,7 +215,7 @@ def _scored_pairs(
         estimate=Quantity(
             **{
                 name: np.concatenate([getattr(known, name)[proposed], getattr(others, name)])
-                for name in ("farad", "lo_farad", "hi_farad", "source")
+                for name in (column.name for column in fields(Quantity))
             }
         ),
         pair=np.concatenate([labels.pair[inside], labels.pair[outside]]),

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from circuitgcl.config import to_mapping
 from circuitgcl.data import Design, Ground
@@ -97,6 +96,8 @@ def calibrate(
         for design, tensor in zip(designs, tensors, strict=True):
             _check_units(model, design, tensor)
     if config.refit_heads:
+        if not model.coupling_trees.is_empty:
+            raise ConfigError("refit_heads changes networks; this model estimates contexts by trees")
         refit_heads(model, tensors, config.memory, folds=config.folds, seed=config.seed)
     evidence = model_evidence(model, tensors)
     refits = {
@@ -110,6 +111,7 @@ def calibrate(
         copy.deepcopy(checkpoint.load_error),
     )
     errors.update(coupling_error.cpu(), load_error.cpu(), with_existence=not config.labels, pool_rare=False)
+    lengths = {*checkpoint.channel_lengths_m, *(design.graph.channel_length_m for design in designs)}
     calibrated = ModelCheckpoint(
         name=name or f"{checkpoint.name.removesuffix('-calibrated')}-calibrated",
         version=checkpoint.version,
@@ -117,6 +119,7 @@ def calibrate(
         coupling_error=coupling_error,
         load_error=load_error,
         trained_on=checkpoint.trained_on,
+        channel_lengths_m=tuple(sorted(lengths)),
         calibrated_on=(
             *checkpoint.calibrated_on,
             *(CalibrationDesign(name=d.files.name, content=d.content) for d in designs),
@@ -176,11 +179,8 @@ def _apply(
     coupling, load = refits["coupling"], refits["load"]
     model.adjustment.offset.add_(coupling.source[Source.NETWORK] + coupling.relation)
     shift = load.source[Source.NETWORK]
-    with torch.no_grad():
-        last = model.load_head[-1]
-        assert isinstance(last, nn.Linear)
-        last.bias.add_(shift)
-        model.load_law.means.add_(shift / DECADE)  # the label law moves along
+    model.adjustment.load.add_(shift)
+    model.load_law.means.add_(shift / DECADE)  # the label law moves along
     if coupling.levels.scale:
         distant = _distant_offset(model, designs, float(coupling.source[Source.NETWORK]))
         model.adjustment.distant.add_(distant)

@@ -20,7 +20,7 @@ class HeldOutErrors:
     """Held-out errors of the fold models, and the error laws they make."""
 
     def __init__(self) -> None:
-        self.coupling: list[np.ndarray[Any, Any]] = []  # rows: residual in decades, source, weight
+        self.coupling: list[np.ndarray[Any, Any]] = []  # rows: residual in decades, source, weight, doubt
         self.load: list[np.ndarray[Any, Any]] = []
         self.existence: list[np.ndarray[Any, Any]] = []  # rows: log hazard, exists, source
 
@@ -45,14 +45,16 @@ class HeldOutErrors:
         coupling = model.coupling(design, outputs).of(pair)
         load = model.load(design, embedding, outputs).of(net)
         situation = design.pair_situation[pair]
-        self._add(self.coupling, coupling.farad_log, labels.candidate_ff, coupling.source, situation)
+        said = coupling.source, coupling.doubt
+        self._add(self.coupling, coupling.farad_log, labels.candidate_ff, said, situation)
         if len(labels.distant_pair):
             distant = model.distant(design, labels.distant_encoding)
             source = torch.full((len(distant),), DISTANT_SOURCE)
             alone = torch.arange(len(distant))
-            self._add(self.coupling, distant, labels.distant_ff, source, alone)
+            sure = torch.zeros_like(distant)
+            self._add(self.coupling, distant, labels.distant_ff, (source, sure), alone)
         situation = design.net_situation[net]
-        self._add(self.load, load.farad_log, labels.load_ff, load.source, situation)
+        self._add(self.load, load.farad_log, labels.load_ff, (load.source, load.doubt), situation)
         known = ~torch.isnan(labels.candidate_ff)
         exists = labels.candidate_ff > FLOOR_FF
         rows = torch.stack([coupling.hazard_log.double(), exists.double(), coupling.source.double()])
@@ -63,9 +65,11 @@ class HeldOutErrors:
         rows: list[np.ndarray[Any, Any]],
         estimate: torch.Tensor,
         truth: torch.Tensor,
-        source: torch.Tensor,
+        said: tuple[torch.Tensor, torch.Tensor],
         group: torch.Tensor,
     ) -> None:
+        """Add residuals; `said` of every estimate are its source and its doubt."""
+        source, doubt = said
         present = truth > 2 * FLOOR_FF  # intervals are for what designers look at
         residual = torch.log10(truth[present]) - estimate[present] / np.log(10.0)
         _, inverse, count = torch.unique(group[present], return_inverse=True, return_counts=True)
@@ -73,7 +77,8 @@ class HeldOutErrors:
         # Of what is remembered every pair counts, and every design as much as another: so often is it met.
         # Of what is new every situation counts once: in an array a new cell is no more of a surprise.
         weight = torch.where(remembered, 1.0 / remembered.sum().clamp(min=1), 1.0 / count[inverse].double())
-        rows.append(torch.stack([residual.double(), source[present].double(), weight]).numpy())
+        found = residual, source[present], weight, doubt[present]
+        rows.append(torch.stack([part.double() for part in found]).numpy())
 
     def laws(self) -> tuple[ErrorLaw, ErrorLaw]:
         """Error laws of coupling and of load; wide defaults when nothing was held out."""
@@ -96,7 +101,8 @@ class HeldOutErrors:
             return
         for law, rows in ((coupling, self.coupling), (load, self.load)):
             joined = np.concatenate(rows, axis=1)
-            law.fit_residuals(joined[0], joined[1].astype(np.int64), joined[2], pool_rare=pool_rare)
+            residual, source, weight, doubt = joined
+            law.fit_residuals(residual, source.astype(np.int64), weight, doubt, pool_rare=pool_rare)
         if with_existence:
             hazard, exists, source = np.concatenate(self.existence, axis=1)
             coupling.fit_existence(hazard, exists > 0, source.astype(np.int64))
@@ -107,7 +113,7 @@ class HeldOutErrors:
         for name, rows in (("coupling", self.coupling), ("net_load", self.load)):
             if not rows:
                 continue
-            residual, source, _ = np.concatenate(rows, axis=1)
+            residual, source, *_ = np.concatenate(rows, axis=1)
             for code, label in enumerate((*(s.name.lower() for s in Source), "distant")):
                 own = residual[source == code]
                 if len(own):

@@ -23,9 +23,17 @@ from circuitgcl.finetuning.distant_fitting import fit_distant
 from circuitgcl.finetuning.held_out import HeldOutErrors
 from circuitgcl.finetuning.label_drawing import check_training_labels
 from circuitgcl.finetuning.steps import DesignSteps
-from circuitgcl.finetuning.training import FinetuneConfig, FinetuneModule, fit_memories, fit_scales
+from circuitgcl.finetuning.training import (
+    Contributions,
+    FinetuneConfig,
+    FinetuneModule,
+    fit_contribution_trees,
+    fit_memories,
+    fit_scales,
+)
 from circuitgcl.models.capacitance import CapacitanceModel
 from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint, save_model
+from circuitgcl.models.contribution_trees import ContributionTrees
 from circuitgcl.models.encoder import EncoderConfig
 from circuitgcl.models.scaling import TargetScale
 from circuitgcl.runs import RunFolder
@@ -107,6 +115,8 @@ def finetune(
     stopping = [t for t, out in zip(tensors, judge, strict=True) if out]
     model = _trained(training, primary, stopping, config, beginning, run, trainer)
     coupling_error, load_error = residuals.laws()
+    known = () if start is None else start.channel_lengths_m
+    lengths = tuple(sorted({*known, *(design.graph.channel_length_m for design in labelled)}))
     checkpoint = ModelCheckpoint(
         name=name,
         version=version,
@@ -114,6 +124,7 @@ def finetune(
         coupling_error=coupling_error,
         load_error=load_error,
         trained_on=tuple(design.files.name for design in labelled),
+        channel_lengths_m=lengths,
         metrics=residuals.metrics(),
     )
     save_model(checkpoint, folder)
@@ -245,6 +256,10 @@ def _trained(
         _fit(module, designs, stopping, config, run, options)
     model.cpu().eval()
     module.set_label_laws()
+    if config.contributions is Contributions.TREES:
+        fit_contribution_trees(model, designs, config.trees, seed=config.seed)
+    else:
+        model.coupling_trees, model.load_trees = ContributionTrees(), ContributionTrees()
     salt = int(older[MEMORIES[0]].salt) or int(np.random.default_rng(config.seed).integers(1, 2**62))
     fit_memories(model, primary, config.memory, salt=salt)
     fit_distant(model, primary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Self
 
 import lightning
@@ -23,12 +24,26 @@ from circuitgcl.finetuning.tasks import (
     LoadTask,
     RegressionLoss,
 )
+from circuitgcl.finetuning.tree_fitting import TreesConfig, fit_trees
 from circuitgcl.losses import BalancedMSEKind
-from circuitgcl.models.capacitance import CapacitanceModel, CouplingOutputs, ModelConfig
+from circuitgcl.models.capacitance import (
+    CapacitanceModel,
+    CouplingOutputs,
+    ModelConfig,
+    coupling_tree_inputs,
+    load_tree_inputs,
+)
 from circuitgcl.models.memory import ContextMemory
 from circuitgcl.models.scaling import TargetScale
 
 _BY_EPOCH: Any = {"on_step": False, "on_epoch": True, "batch_size": 1, "sync_dist": True}
+
+
+class Contributions(StrEnum):
+    """What estimates the capacitance of contexts and terminals."""
+
+    TREES = "trees"  # boosted trees; the networks tell existence and classes, and other label laws
+    NETWORKS = "networks"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +52,8 @@ class FinetuneConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     memory: MemoryConfig = field(default_factory=MemoryConfig)
+    contributions: Contributions = Contributions.TREES
+    trees: TreesConfig = field(default_factory=TreesConfig)
     max_epochs: int = 60
     seed: int = 0
     learning_rate: float = 2e-3
@@ -202,6 +219,21 @@ def fit_scales(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> Non
     model.encoder.eval()
     with torch.no_grad():
         model.embedding_scale.fit(model.embed(d)[rows] for d, rows in zip(designs, signal_rows, strict=True))
+
+
+def fit_contribution_trees(
+    model: CapacitanceModel, designs: Sequence[DesignTensors], config: TreesConfig, *, seed: int
+) -> None:
+    """Grow the trees of a model on labelled designs; those it has stay, and the new ones add to them."""
+    coupling, load = [], []
+    for design in designs:
+        reference = model.reference_log(design)
+        coupling.append(meeting(design, torch.full((len(design.context_side),), reference)))
+        load.append(joining(design, torch.full((len(design.terminal_features),), reference)))
+    inputs = [coupling_tree_inputs(design) for design in designs]
+    model.coupling_trees = fit_trees(coupling, inputs, config, seed=seed, older=model.coupling_trees)
+    inputs = [load_tree_inputs(design) for design in designs]
+    model.load_trees = fit_trees(load, inputs, config, seed=seed, older=model.load_trees)
 
 
 def fit_memories(

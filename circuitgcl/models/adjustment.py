@@ -1,4 +1,4 @@
-"""Offsets that calibration puts on what the networks say of contexts, by the relation of the two nets.
+"""Offsets that calibration puts on what the model says of contexts, by the relation of the two nets.
 
 What a technology or an extraction deck does to capacitances shows first as a common factor, then as one for
 each way in which two nets can meet: inside an instance or between neighbours, as bits of a bus or across two.
@@ -29,19 +29,23 @@ def relation_codes(context_features: Tensor) -> Tensor:
 
 
 class Adjustment(nn.Module):
-    """Offsets, natural logarithms, of contexts by relation and of pairs without any; none until calibrated.
+    """Offsets, natural logarithms, of contexts by relation, pairs without any and terminals.
+
+    None until calibrated.
 
     Shapes:
-        offset `[RELATION_COUNT]`; distant scalar
+        offset `[RELATION_COUNT]`; distant and load scalars
     """
 
     offset: Tensor
     distant: Tensor
+    load: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("offset", torch.zeros(RELATION_COUNT))
         self.register_buffer("distant", torch.zeros(()))
+        self.register_buffer("load", torch.zeros(()))
 
     def forward(self, weight: Tensor, context_features: Tensor) -> Tensor:
         """Adjusted logarithms of context weights, [K]."""

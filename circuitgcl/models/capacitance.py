@@ -6,8 +6,9 @@ Coupling of nets a and b, with :math:`n_{abk}` occurrences of context k between 
           P(\text{coupled}) = 1 - \exp\Big(-\sum_k n_{abk}\, e^{\lambda_k}\Big),
 
 load to ground of net a that joins terminal q of :math:`m_{aq}` instances: :math:`\sum_q m_{aq}\,
-e^{l_q}`. The exponents come from networks over context descriptors and node embeddings, corrected by a memory
-of known contexts. Every combination of the two sides is symmetric, hence C(a,b) = C(b,a) exactly.
+e^{l_q}`. The exponents come from boosted trees over context descriptors, or from networks over these and node
+embeddings, corrected by a memory of known contexts. Every combination of the two sides is symmetric, hence
+C(a,b) = C(b,a) exactly.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from circuitgcl.data.tensors import DesignTensors
 from circuitgcl.graph.feature_schema import NET_FEATURES, PAIR_FEATURES, TERMINAL_FEATURES
 from circuitgcl.graph.pair_encodings import pair_encoding_schema
 from circuitgcl.models.adjustment import Adjustment
+from circuitgcl.models.contribution_trees import ContributionTrees
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.label_shift import LabelLaw
 from circuitgcl.models.memory import ContextMemory, Source
@@ -40,6 +42,8 @@ LOG_RANGE = (-14.0, 7.0)  # natural logarithm of femtofarad a single context may
 HAZARD_RANGE = (-12.0, 4.0)
 UNKNOWN_DISTANT_DECADES = -2.0
 DISTANT_RANGE = (-6.0, 1.5)  # nets that meet nowhere are far apart, or strangers
+COUPLING_TREE_INPUTS = len(PAIR_FEATURES) + 2 * len(TERMINAL_FEATURES)
+LOAD_TREE_INPUTS = len(TERMINAL_FEATURES) + len(NET_FEATURES)
 LOWEST_LABEL_DECADES = math.log10(FLOOR_FF)
 DECADE = math.log(10.0)
 
@@ -53,7 +57,7 @@ class ModelConfig:
     dropout: float = 0.2
     target_scale: str = "wide"
     ground: Ground = Ground.EQUIVALENT  # what the load of a net is
-    # Networks estimate capacitances relative to what the technology lets expect: better on a technology that
+    # Capacitances are estimated relative to what the technology lets expect: better on a technology that
     # no training design had, worse on new cells of one that they had.
     is_relative: bool = False
 
@@ -63,11 +67,13 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ContextOutputs:
-    """What the networks say of one design, before any memory; all natural logarithms."""
+    """What trees and networks say of one design, before any memory; all natural logarithms."""
 
     weight: Tensor  # [K] femtofarad per context
     hazard: Tensor  # [K] of the coupling existing at all
     load: Tensor  # [Q] femtofarad per terminal
+    weight_doubt: Tensor  # [K] by how much the trees' members disagree, standard deviation
+    load_doubt: Tensor  # [Q]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +83,7 @@ class CouplingOutputs:
     farad_log: Tensor  # [P] natural logarithm of femtofarad
     existence: Tensor  # [P] probability, not yet calibrated
     source: Tensor  # [P] Source of the larger part
+    doubt: Tensor  # [P] of `farad_log`, where it is not remembered
 
     @property
     def hazard_log(self) -> Tensor:
@@ -94,6 +101,7 @@ class LoadOutputs:
 
     farad_log: Tensor  # [N] natural logarithm of femtofarad
     source: Tensor  # [N]
+    doubt: Tensor  # [N] of `farad_log`, where it is not remembered
     class_logits: Tensor  # [N, CLASS_COUNT]
 
     def of(self, rows: Tensor) -> LoadOutputs:
@@ -153,6 +161,8 @@ class CapacitanceModel(nn.Module):
         self.coupling_memory = ContextMemory()
         self.existence_memory = ContextMemory()
         self.load_memory = ContextMemory()
+        self.coupling_trees = ContributionTrees()
+        self.load_trees = ContributionTrees()
         self.coupling_law = LabelLaw()
         self.load_law = LabelLaw()
         self.adjustment = Adjustment()
@@ -170,6 +180,16 @@ class CapacitanceModel(nn.Module):
         finally:
             self.coupling_memory, self.existence_memory, self.load_memory = kept
 
+    @contextmanager
+    def without_trees(self) -> Iterator[None]:
+        """The model whose contexts are estimated by its networks."""
+        kept = self.coupling_trees, self.load_trees
+        self.coupling_trees, self.load_trees = ContributionTrees(), ContributionTrees()
+        try:
+            yield
+        finally:
+            self.coupling_trees, self.load_trees = kept
+
     def embed(self, design: DesignTensors) -> Tensor:
         """Net embeddings of a design, [N, H]; where nothing is learned in blocks, for the sake of memory."""
         if not torch.is_grad_enabled():
@@ -178,24 +198,38 @@ class CapacitanceModel(nn.Module):
         return embedding
 
     def contexts(self, design: DesignTensors, embedding: Tensor) -> ContextOutputs:
-        """Network outputs for every context and terminal."""
-        rows = len(design.terminal_features)
-        scaled = self.embedding_scale(embedding)
-        parts = scaled[design.played_net] * design.played_share.unsqueeze(1)
-        mean = torch.zeros(rows, scaled.shape[1], device=scaled.device)
-        mean = mean.index_add(0, design.played_terminal, parts)
-        terminal = torch.cat([self.terminal_scale(design.terminal_features), mean], dim=1)
+        """Estimates for every context and terminal; in training those of the networks."""
+        terminal = torch.cat(
+            [
+                self.terminal_scale(design.terminal_features),
+                mean_of_players(design, self.embedding_scale(embedding)),
+            ],
+            dim=1,
+        )
         described = [
             self.context_head(self._context_inputs(design, terminal, rows))
             for rows in blocks(len(design.context_side))
         ]
         weight, hazard = torch.cat([terminal.new_zeros(0, 2), *described]).unbind(dim=1)
+        load = self.load_head(terminal).squeeze(1).clamp(*LOG_RANGE)
         reference = self.reference_log(design)
         natural = self.natural_weight(weight.clamp(*LOG_RANGE), reference)
+        weight_doubt, load_doubt = torch.zeros_like(natural), torch.zeros_like(load)
+        if not (self.training or self.coupling_trees.is_empty):
+            parts = [
+                mean_and_doubt(self.coupling_trees(coupling_tree_inputs(design, rows)))
+                for rows in blocks(len(natural))
+            ]
+            natural, weight_doubt = torch.cat([natural.new_zeros(2, 0), *parts], dim=1)
+            natural = natural + reference
+        if not (self.training or self.load_trees.is_empty):
+            load, load_doubt = mean_and_doubt(self.load_trees(load_tree_inputs(design)))
         return ContextOutputs(
             weight=self.adjustment(natural, design.context_features),
             hazard=hazard.clamp(*HAZARD_RANGE),
-            load=self.load_head(terminal).squeeze(1).clamp(*LOG_RANGE) + reference,
+            load=load + reference + self.adjustment.load,
+            weight_doubt=weight_doubt,
+            load_doubt=load_doubt,
         )
 
     def _context_inputs(self, design: DesignTensors, terminal: Tensor, rows: slice) -> Tensor:
@@ -209,13 +243,16 @@ class CapacitanceModel(nn.Module):
         weight, source = self.coupling_memory(outputs.weight, *keys)
         hazard, _ = self.existence_memory(outputs.hazard, *keys)
         pair, occurrence, count = design.occurrence_pair, design.occurrence_context, design.context_count
-        farad_log = log_sum_by(pair, weight[occurrence], design.pair_rows, count)
+        value = weight[occurrence]
+        farad_log = log_sum_by(pair, value, design.pair_rows, count)
+        doubt = outputs.weight_doubt.where(source != int(Source.MEMORY), 0.0)[occurrence]
         total_hazard = log_sum_by(pair, hazard[occurrence], design.pair_rows, count).exp()
-        main = _main_source(pair, weight[occurrence], source[occurrence], design.pair_rows, count)
+        main = _main_source(pair, value, source[occurrence], design.pair_rows, count)
         return CouplingOutputs(
             farad_log=self._given_coupling(farad_log, main),
             existence=-torch.expm1(-total_hazard),
             source=main,
+            doubt=_doubt_of_sums(pair, value, doubt, farad_log, count),
         )
 
     def load(self, design: DesignTensors, embedding: Tensor, outputs: ContextOutputs) -> LoadOutputs:
@@ -224,12 +261,15 @@ class CapacitanceModel(nn.Module):
         nets, occurrence = len(design.net_features), design.occurrence_terminal
         net, count = design.occurrence_net, design.terminal_count
         farad_log = log_sum_by(net, value[occurrence], nets, count)
+        doubt = outputs.load_doubt.where(source != int(Source.MEMORY), 0.0)[occurrence]
+        doubt = _doubt_of_sums(net, value[occurrence], doubt, farad_log, count)
         main = _main_source(net, value[occurrence], source[occurrence], nets, count)
         farad_log = self._natural_load(farad_log, main, self.reference_log(design))
         inputs = torch.cat([self._nets(design, embedding), farad_log.unsqueeze(1)], dim=1)
         return LoadOutputs(
             farad_log=farad_log,
             source=main,
+            doubt=doubt,
             class_logits=self.class_head(inputs),
         )
 
@@ -258,7 +298,7 @@ class CapacitanceModel(nn.Module):
             self.distant_line.bias.fill_(offset)
 
     def reference_log(self, design: DesignTensors) -> float:
-        """Natural logarithm of what the networks' estimates of a design are relative to."""
+        """Natural logarithm of what the estimates of a design are relative to."""
         return design.technology_log if self.config.is_relative else 0.0
 
     def natural_weight(self, relative: Tensor, reference: float | Tensor) -> Tensor:
@@ -283,14 +323,44 @@ class CapacitanceModel(nn.Module):
         return torch.where(source == int(Source.MEMORY), farad_log, raised)
 
     def _natural_load(self, farad_log: Tensor, source: Tensor, reference: float) -> Tensor:
-        """Loads the network estimates, under the natural label law; remembered ones follow it already."""
-        if self.training:
+        """Loads the network estimates, under the natural label law; all others follow it already."""
+        if self.training or not self.load_trees.is_empty:
             return farad_log
         natural = self.load_law((farad_log - reference) / DECADE) * DECADE + reference
         return torch.where(source == int(Source.NETWORK), natural, farad_log)
 
     def _nets(self, design: DesignTensors, embedding: Tensor) -> Tensor:
         return torch.cat([self.net_scale(design.net_features), self.embedding_scale(embedding)], dim=1)
+
+
+def mean_of_players(design: DesignTensors, values: Tensor) -> Tensor:
+    """Of every terminal the mean over the nets that play it, [Q, F], of values [N, F] of the nets."""
+    parts = values[design.played_net] * design.played_share.unsqueeze(1)
+    return values.new_zeros(len(design.terminal_features), values.shape[1]).index_add(
+        0, design.played_terminal, parts
+    )
+
+
+def coupling_tree_inputs(design: DesignTensors, rows: slice = slice(None)) -> Tensor:
+    """What coupling trees read of some contexts, [K, `COUPLING_TREE_INPUTS`]."""
+    a, b = design.terminal_features[design.context_side[rows]].unbind(dim=1)
+    return torch.cat([design.context_features[rows], symmetric(a, b)], dim=1)
+
+
+def load_tree_inputs(design: DesignTensors) -> Tensor:
+    """What load trees read of the terminals, [Q, `LOAD_TREE_INPUTS`]."""
+    return torch.cat([design.terminal_features, mean_of_players(design, design.net_features)], dim=1)
+
+
+def mean_and_doubt(said: Tensor) -> Tensor:
+    """Mean of the members [*, M], within bounds, and their standard deviation, [2, *]."""
+    return torch.stack([said.mean(dim=1).clamp(*LOG_RANGE), said.std(dim=1, correction=0)])
+
+
+def _doubt_of_sums(index: Tensor, values: Tensor, doubt: Tensor, total: Tensor, count: Tensor) -> Tensor:
+    """Doubt of each sum: that of its parts, to the weight of their shares."""
+    share = count * (values - total[index]).exp()
+    return torch.zeros_like(total).index_add(0, index, share * doubt)
 
 
 def _main_source(index: Tensor, values: Tensor, source: Tensor, size: int, count: Tensor) -> Tensor:

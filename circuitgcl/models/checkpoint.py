@@ -20,7 +20,12 @@ from circuitgcl.errors import CheckpointError, CircuitGCLError, DataError, Sourc
 from circuitgcl.files import write_atomically
 from circuitgcl.graph.feature_schema import SCHEMA_VERSION, feature_schema
 from circuitgcl.graph.pair_encodings import pair_encoding_schema
-from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
+from circuitgcl.models.capacitance import (
+    COUPLING_TREE_INPUTS,
+    LOAD_TREE_INPUTS,
+    CapacitanceModel,
+    ModelConfig,
+)
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 from circuitgcl.models.error_law import ErrorLaw
 from circuitgcl.models.memory import Source
@@ -29,7 +34,6 @@ from circuitgcl.models.scaling import TargetScale
 FORMAT_VERSION = 1
 HEADER_FILE, TENSOR_FILE = "model.json", "model.safetensors"
 DISTANT_SOURCE = len(Source)  # row of the error law for pairs without any context
-LATER_PARTS = ("model.adjustment.offset", "model.adjustment.distant")
 BUNDLED = Path(__file__).parent / "bundled"
 
 
@@ -60,6 +64,7 @@ class ModelCheckpoint:
     coupling_error: ErrorLaw
     load_error: ErrorLaw
     trained_on: tuple[str, ...]
+    channel_lengths_m: tuple[float, ...] = ()  # shortest drawn channels of these designs, ascending
     calibrated_on: tuple[CalibrationDesign, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
@@ -97,6 +102,7 @@ def save_model(checkpoint: ModelCheckpoint, folder: str | Path) -> None:
         "version": checkpoint.version,
         "config": to_mapping(checkpoint.model.config),
         "trained_on": list(checkpoint.trained_on),
+        "channel_lengths_m": list(checkpoint.channel_lengths_m),
         "calibrated_on": [to_mapping(design) for design in checkpoint.calibrated_on],
         "metrics": dict(checkpoint.metrics),
     }
@@ -123,8 +129,10 @@ def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
             coupling_error, load_error = ErrorLaw(len(Source) + 1), ErrorLaw(len(Source))
         parts = nn.ModuleDict({"model": model, "coupling_error": coupling_error, "load_error": load_error})
         _size_memories(model, tensors)
-        _fill_in_later_parts(parts, tensors)
+        _size_trees(model, tensors)
         _fill(parts, tensors)
+        model.coupling_trees.check(COUPLING_TREE_INPUTS)
+        model.load_trees.check(LOAD_TREE_INPUTS)
         return ModelCheckpoint(
             name=str(header["name"]),
             version=str(header["version"]),
@@ -132,6 +140,7 @@ def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
             coupling_error=coupling_error,
             load_error=load_error,
             trained_on=tuple(map(str, header["trained_on"])),
+            channel_lengths_m=tuple(float(length) for length in header["channel_lengths_m"]),
             calibrated_on=tuple(
                 from_mapping(CalibrationDesign, entry) for entry in header.get("calibrated_on", ())
             ),
@@ -211,11 +220,12 @@ def _size_memories(model: CapacitanceModel, tensors: Mapping[str, Tensor]) -> No
             setattr(memory, f"{table}_values", torch.empty(rows[1], device="meta"))
 
 
-def _fill_in_later_parts(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Models saved before there was calibration have nothing to adjust."""
-    own = module.state_dict()
-    for name in LATER_PARTS:
-        tensors.setdefault(name, torch.zeros(own[name].shape, dtype=own[name].dtype))
+def _size_trees(model: CapacitanceModel, tensors: Mapping[str, Tensor]) -> None:
+    """Give the trees as many nodes as the file holds."""
+    for name, trees in (("coupling_trees", model.coupling_trees), ("load_trees", model.load_trees)):
+        for table, own in trees.named_buffers():
+            rows = len(tensors[f"model.{name}.{table}"])
+            setattr(trees, table, torch.empty(rows, dtype=own.dtype, device="meta"))
 
 
 def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
