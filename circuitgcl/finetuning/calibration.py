@@ -83,6 +83,7 @@ def calibrate(
     Raises:
         DataError: a design without labels, no coupling above the threshold, labels that are not finite, or
             off by orders of magnitude (unless forced).
+        ConfigError: `refit_heads` of a model whose contexts are estimated by trees.
     """
     config = config or CalibrateConfig()
     if not designs:

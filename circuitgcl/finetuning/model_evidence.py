@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +13,11 @@ from circuitgcl.finetuning.memory_fitting import MemoryEvidence, joining, meetin
 from circuitgcl.finetuning.refitting import Evidence
 from circuitgcl.models.adjustment import relation_codes
 from circuitgcl.models.capacitance import CapacitanceModel
+from circuitgcl.models.scaling import FLOOR_FF
+
+# Errors count by the logarithm of capacitance and floor: what lies far below the floor would hardly move,
+# whatever the labels say.
+LEAST_LOG = math.log(FLOOR_FF) - 3.0
 
 
 @torch.no_grad()
@@ -30,6 +36,8 @@ def model_evidence(model: CapacitanceModel, designs: Sequence[DesignTensors]) ->
             ("load", model.load_memory, joining(design, outputs.load), nowhere),
         ):
             value, source = memory(own.network, own.exact, own.structural)
+            if key != "existence":
+                value = value.clamp(min=LEAST_LOG)
             parts[key].append(replace(own, network=value))
             sources[key].append(source)
             relations[key].append(relations_of_rows)

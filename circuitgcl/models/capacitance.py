@@ -44,6 +44,7 @@ UNKNOWN_DISTANT_DECADES = -2.0
 DISTANT_RANGE = (-6.0, 1.5)  # nets that meet nowhere are far apart, or strangers
 COUPLING_TREE_INPUTS = len(PAIR_FEATURES) + 2 * len(TERMINAL_FEATURES)
 LOAD_TREE_INPUTS = len(TERMINAL_FEATURES) + len(NET_FEATURES)
+MEAN_DECIMALS = 3
 LOWEST_LABEL_DECADES = math.log10(FLOOR_FF)
 DECADE = math.log(10.0)
 
@@ -348,8 +349,12 @@ def coupling_tree_inputs(design: DesignTensors, rows: slice = slice(None)) -> Te
 
 
 def load_tree_inputs(design: DesignTensors) -> Tensor:
-    """What load trees read of the terminals, [Q, `LOAD_TREE_INPUTS`]."""
-    return torch.cat([design.terminal_features, mean_of_players(design, design.net_features)], dim=1)
+    """What load trees read of the terminals, [Q, `LOAD_TREE_INPUTS`].
+
+    Means are rounded, since trees jump: how a mean is summed up must not tell on which side of a bound it is.
+    """
+    players = mean_of_players(design, design.net_features).round(decimals=MEAN_DECIMALS)
+    return torch.cat([design.terminal_features, players], dim=1)
 
 
 def mean_and_doubt(said: Tensor) -> Tensor:

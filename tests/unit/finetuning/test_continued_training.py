@@ -18,6 +18,7 @@ from circuitgcl.finetuning.memory_fitting import MemoryConfig
 from circuitgcl.finetuning.running import matching_families
 from circuitgcl.finetuning.tasks import RegressionLoss
 from circuitgcl.finetuning.training import FinetuneModule, keep_lower_layers
+from circuitgcl.finetuning.tree_fitting import TreesConfig
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
@@ -26,6 +27,7 @@ from circuitgcl.models.memory import Source
 Build = Callable[..., Design]
 MODEL = ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16)
 CONFIG = FinetuneConfig(
+    trees=TreesConfig(members=2, rounds=2, iterations=10),
     model=MODEL,
     memory=MemoryConfig(iterations=30),
     step_nets=0,

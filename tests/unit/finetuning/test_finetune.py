@@ -21,6 +21,7 @@ from circuitgcl.finetuning import FinetuneConfig, finetune
 from circuitgcl.finetuning.memory_fitting import MemoryConfig
 from circuitgcl.finetuning.tasks import RegressionLoss
 from circuitgcl.finetuning.training import FinetuneModule, fit_memories, fit_scales
+from circuitgcl.finetuning.tree_fitting import TreesConfig
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.checkpoint import EncoderCheckpoint, load_model
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
@@ -29,6 +30,7 @@ from circuitgcl.models.memory import Source
 Build = Callable[..., Design]
 MODEL = ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16)
 CONFIG = FinetuneConfig(
+    trees=TreesConfig(members=2, rounds=2, iterations=10),
     model=MODEL,
     memory=MemoryConfig(iterations=100),
     step_nets=0,

@@ -17,7 +17,8 @@ from circuitgcl.finetuning import CalibrateConfig, FinetuneConfig, calibrate, fi
 from circuitgcl.finetuning.held_out import HeldOutErrors
 from circuitgcl.finetuning.memory_fitting import MemoryConfig
 from circuitgcl.finetuning.tasks import ClassLoss, RegressionLoss
-from circuitgcl.finetuning.training import FinetuneModule, fit_memories, fit_scales
+from circuitgcl.finetuning.training import Contributions, FinetuneModule, fit_memories, fit_scales
+from circuitgcl.finetuning.tree_fitting import TreesConfig
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.encoder import EncoderConfig
 
@@ -25,7 +26,13 @@ Build = Callable[..., Design]
 LAYERS = 2
 # without dropout: rows of one class would share what it drops
 MODEL = ModelConfig(encoder=EncoderConfig(width=8, layers=LAYERS), hidden=16, dropout=0.0)
-CONFIG = FinetuneConfig(model=MODEL, memory=MemoryConfig(iterations=20), max_epochs=2, calibration_folds=2)
+CONFIG = FinetuneConfig(
+    trees=TreesConfig(members=2, rounds=2, iterations=10),
+    model=MODEL,
+    memory=MemoryConfig(iterations=20),
+    max_epochs=2,
+    calibration_folds=2,
+)
 
 
 def scattered(labels: Labels, seed: int) -> Labels:
@@ -145,14 +152,16 @@ def test_finetuned_models_are_equal(tmp_path: Path, designs: list[Design]) -> No
         checkpoint = finetune(designs, config, folder=folder, accelerator="cpu")
         models.append(checkpoint)
     flat, classes = (dict(checkpoint.model.state_dict()) for checkpoint in models)
-    assert_close(classes, flat, rtol=1e-2, atol=5e-3)
+    assert_close(classes, flat, rtol=1e-2, atol=1e-2)
     quantiles = [checkpoint.coupling_error.quantiles for checkpoint in models]
     torch.testing.assert_close(quantiles[1], quantiles[0], rtol=0.0, atol=5e-3)
 
 
 @pytest.mark.parametrize("is_refitted", [False, True])
 def test_calibrated_models_are_equal(tmp_path: Path, designs: list[Design], is_refitted: bool) -> None:
-    start = finetune(designs[:2], replace(CONFIG, calibration_folds=0), folder=tmp_path, accelerator="cpu")
+    contributions = Contributions.NETWORKS if is_refitted else Contributions.TREES
+    config = replace(CONFIG, calibration_folds=0, contributions=contributions)
+    start = finetune(designs[:2], config, folder=tmp_path, accelerator="cpu")
     found = []
     for quotient in (False, True):
         config = CalibrateConfig(

@@ -17,12 +17,14 @@ from circuitgcl.errors import ConfigError
 from circuitgcl.finetuning import FinetuneConfig, finetune
 from circuitgcl.finetuning.memory_fitting import MemoryConfig
 from circuitgcl.finetuning.training import FinetuneModule, fit_scales
+from circuitgcl.finetuning.tree_fitting import TreesConfig
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.encoder import EncoderConfig
 
 Build = Callable[..., Design]
 EPOCHS = 3
 CONFIG = FinetuneConfig(
+    trees=TreesConfig(members=2, rounds=2, iterations=10),
     # what a process drops is its own affair
     model=ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16, dropout=0.0),
     memory=MemoryConfig(iterations=5),

@@ -20,12 +20,14 @@ from circuitgcl.finetuning.pair_contrast import last_inputs, pair_contrast
 from circuitgcl.finetuning.task_weights import TaskWeights, UncertaintyWeights
 from circuitgcl.finetuning.tasks import RegressionLoss
 from circuitgcl.finetuning.training import FinetuneModule, fit_scales
+from circuitgcl.finetuning.tree_fitting import TreesConfig
 from circuitgcl.losses import conr_loss
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.encoder import EncoderConfig
 
 Build = Callable[..., Design]
 CONFIG = FinetuneConfig(
+    trees=TreesConfig(members=2, rounds=2, iterations=10),
     model=ModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=16, dropout=0.0),
     memory=MemoryConfig(iterations=5),
     max_epochs=2,

@@ -134,6 +134,7 @@ class TestCoupling:
             farad_log=torch.tensor(estimate).log(),
             existence=torch.tensor(existence),
             source=torch.zeros(len(estimate), dtype=torch.int64),
+            doubt=torch.zeros(len(estimate)),
         )
 
     def test_amount_and_existence_add(self) -> None:
@@ -164,6 +165,7 @@ class TestLoad:
         return LoadOutputs(
             farad_log=torch.tensor(estimate).log(),
             source=torch.zeros(len(estimate), dtype=torch.int64),
+            doubt=torch.zeros(len(estimate)),
             class_logits=logits,
         )
 
@@ -233,7 +235,9 @@ class TestChoices:
         task = LoadTask(designs, TARGET_SCALES["wide"], RegressionLoss.MSE, 0.0, kind)
         logits = torch.tensor([[0.0, 1.0, 0.5, 0.0, -1.0]])
         truth = torch.tensor([0.02])
-        outputs = LoadOutputs(farad_log=truth.log(), source=torch.zeros(1), class_logits=logits)
+        outputs = LoadOutputs(
+            farad_log=truth.log(), source=torch.zeros(1), doubt=torch.zeros(1), class_logits=logits
+        )
         target = torch.from_numpy(TARGET_SCALES["wide"].classes(np.array([0.02e-15])))
         expected = {
             ClassLoss.BSCE: balanced_softmax_loss(logits, target, torch.tensor([1, 2, 0, 1, 1])),
