@@ -58,8 +58,8 @@ class Split:
     hidden_part: tuple[str, ...] = ()  # definitions whose pairs and loads are taken from them
     is_inside: bool = False  # the training designs are the test designs
     shares: str = ""  # of splits with the same training designs: what was trained for one serves all
-    calibrates: tuple[DesignFiles, ...] = ()  # their `labels` couplings and loads calibrate
-    labels: int = 0
+    calibrates: tuple[DesignFiles, ...] = ()  # their labels calibrate the trained model
+    labels: int = 0  # couplings, and as many loads, of each of them; all when 0
     figures: tuple[Figure, ...] = ()
     about: str = ""
 
@@ -137,6 +137,15 @@ def size_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
         tests=named(designs, "scn4m_2x16_1rw1r"),
         figures=(Figure("coupling.r2", 0.70), Figure("net_load.within_x1_5", 0.80)),
         about="a two-port array after single-port ones: most cells new",
+    )
+    yield Split(
+        name="port350-calibrated",
+        train=single,
+        shares="single350",
+        tests=named(designs, "scn4m_2x16_1rw1r"),
+        calibrates=named(designs, "scn4m_4x16_1rw1r")["scn4m_4x16_1rw1r"],
+        figures=(Figure("coupling.r2", 0.88),),
+        about="a two-port array after single-port ones, all labels of scn4m_4x16_1rw1r",
     )
     for technology, larger in (
         ("fpdk45", ("8x16", "8x32", "16x64")),

@@ -55,7 +55,7 @@ class Job:
 def split_jobs(split: Split, seed: int, tables: Tables, scratch: Path, folds: int) -> Iterator[Job]:
     """A job for every method of a split."""
     for method in METHODS:
-        if applies(method, split.name):
+        if applies(method, split):
             yield Job(
                 keys=[(split.name, design, method, seed) for design in split.tests],
                 rows=lambda method=method: _rows(split, method, seed, tables, scratch, folds),

@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
+from split_suite.definitions import Split
+
 from circuitgcl.data.pair_tables import PairTable, PairView
 from circuitgcl.estimation import Predictor
 from circuitgcl.evaluation.baselines import BoostedTrees, RelationMean, TreesConfig
@@ -170,8 +172,8 @@ _ONLY_ON = {
 }
 
 
-def applies(method: str, split: str) -> bool:
+def applies(method: str, split: Split) -> bool:
     """Whether a method is run on a split; baselines cannot be calibrated."""
-    if split.startswith("tech-") and split != "tech-0" and not isinstance(METHODS[method], Ours):
+    if split.calibrates and not isinstance(METHODS[method], Ours):
         return False
-    return any(fnmatchcase(split, pattern) for pattern in _ONLY_ON.get(method, ("*",)))
+    return any(fnmatchcase(split.name, pattern) for pattern in _ONLY_ON.get(method, ("*",)))

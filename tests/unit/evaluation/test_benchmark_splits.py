@@ -23,6 +23,7 @@ sys.path.append(str(BENCHMARKS))
 
 definitions = importlib.import_module("split_suite.definitions")
 raw = importlib.import_module("split_suite.raw")
+methods = importlib.import_module("split_suite.methods")
 report = importlib.import_module("split_suite.report")
 stored = importlib.import_module("split_suite.rows")
 
@@ -53,6 +54,13 @@ def test_no_family_stands_on_both_sides(name: str):
     assert split.is_inside or not {d.name for d in split.train if not split.lacks} & {
         d.name for files in split.tests.values() for d in files
     }
+
+
+def test_baselines_are_not_run_where_labels_calibrate():
+    for split in SPLITS.values():
+        run = {method for method in methods.METHODS if methods.applies(method, split)}
+        assert "ours" in run
+        assert ("relation-mean" in run) == (not split.calibrates)
 
 
 def test_parts_are_told_without_their_macro():
