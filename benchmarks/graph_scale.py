@@ -97,7 +97,7 @@ def run_stages(path: Path, model: str, *, quotient: bool) -> dict[str, Any]:
     done("rails and features")
     prints = fingerprints(circuit, rails)
     terminals = terminal_table(circuit, prints)
-    described = terminal_features(circuit, reference_m)
+    described = terminal_features(circuit, rails, terminals, reference_m)
     done("fingerprints and terminals")
     contexts = context_table(circuit, rails, terminals, prints)
     pairs = pair_features(circuit, rails, terminals, contexts, reference_m)

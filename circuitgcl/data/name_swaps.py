@@ -23,7 +23,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from circuitgcl.data.designs import Design
 from circuitgcl.graph.contexts import terminal_rows
-from circuitgcl.graph.feature_schema import ADJACENCY_FEATURES, PAIR_FEATURES
+from circuitgcl.graph.feature_schema import ADJACENCY_FEATURES, PAIR_FEATURES, PLACEMENT_FEATURES
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -41,8 +41,10 @@ MAX_SUSPECTS = 500  # of one design, the oddest first; a design with more has an
 MIN_TOTAL_FARAD = 1e-16  # of such a row
 FEMTO = 1e-15
 
-# with what stands beside what in a cell, trees tell twin cells apart and see swaps where there are none
-_KEPT = [place for place, feature in enumerate(PAIR_FEATURES) if feature not in ADJACENCY_FEATURES]
+# with what stands beside what in a cell, and how near, trees tell twin cells apart and see swaps where there
+# are none
+_BY_DEVICES = frozenset({*ADJACENCY_FEATURES, *PLACEMENT_FEATURES})
+_KEPT = [place for place, feature in enumerate(PAIR_FEATURES) if feature not in _BY_DEVICES]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -167,7 +167,7 @@ def graph_with_rails(circuit: FlatCircuit, rail_kinds: NDArray[np.int8]) -> Circ
         channel_length_m=reference_m,
         net_features=net_features(circuit, rail_kinds, reference_m),
         terminals=terminals,
-        terminal_features=terminal_features(circuit, reference_m),
+        terminal_features=terminal_features(circuit, rail_kinds, terminals, reference_m),
         contexts=contexts,
         pair_features=pair_features(circuit, rail_kinds, terminals, contexts, reference_m),
     )

@@ -18,7 +18,7 @@ from typing import Any
 from circuitgcl.graph.indices import IndexRelation
 from circuitgcl.schema import DeviceType, PinRole
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MAX_COORDINATES = 4
 
 COUNT, FLAG, SHARE = "count", "0 or 1", "0 to 1"
@@ -131,6 +131,7 @@ TERMINAL_FEATURES = (
     Feature("cell_ports", COUNT, "ports of the cell"),
     Feature("joined_area", AREA, "estimated area of the leaf cells it reaches"),
     Feature("cross_coupled", FLAG, "it and another net of the cell drive each other's gates"),
+    Feature("compactness", SHARE, "1 / (1 + d), d the mean distance of its devices; 0 without place"),
     Feature("channel_length", "log nanometres", "the technology's shortest drawn channel"),
 )
 
@@ -151,6 +152,15 @@ ADJACENCY_FEATURES = (
     Feature("short_conductance", COUNT, "paths of one and of two devices in parallel, each in series"),
 )
 
+# of two nets of one body, by distances over the links of its devices: `circuitgcl.graph.placement`
+PLACEMENT_FEATURES = (
+    Feature("mean_proximity", SHARE, "1 / (1 + d), d the mean distance of a device of each; 0 without place"),
+    Feature("nearest_proximity", SHARE, "the same of the distance of their nearest devices"),
+    Feature("facing_proximity", SHARE, "of the mean distance from a device to the other net's nearest"),
+    Feature("centre_proximity", SHARE, "of the energy distance: mean distance less that inside each net"),
+    Feature("close_devices", COUNT, "pairs of their devices, each the less the farther apart"),
+)
+
 PAIR_FEATURES = (
     Feature("is_same", FLAG, "both nets in one instance"),
     Feature("is_neighbour", FLAG, "in two instances whose index differs by one"),
@@ -168,6 +178,7 @@ PAIR_FEATURES = (
     Feature("shared_other", COUNT, "other devices on both"),
     Feature("shared_children", COUNT, "child instances on both"),
     *ADJACENCY_FEATURES,
+    *PLACEMENT_FEATURES,
     Feature("same_cell", FLAG, "both instances are of one cell"),
     Feature("same_terminal", FLAG, "both nets play one part in it"),
 )

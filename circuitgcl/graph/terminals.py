@@ -19,10 +19,11 @@ from circuitgcl.graph.contexts import (
     terminal_rows,
 )
 from circuitgcl.graph.device_bodies import Bodies
-from circuitgcl.graph.feature_schema import ADJACENCY_FEATURES, MAX_COORDINATES
+from circuitgcl.graph.feature_schema import ADJACENCY_FEATURES, MAX_COORDINATES, PLACEMENT_FEATURES
 from circuitgcl.graph.features import Float32Array, card_columns
 from circuitgcl.graph.indices import IndexRelation
 from circuitgcl.graph.pins import body_pins
+from circuitgcl.graph.placement import compactness, placement_features
 from circuitgcl.graph.segments import offsets, positions
 from circuitgcl.graph.shared_parts import Memberships, shared_parts
 from circuitgcl.netlist.records import Definition, FlatCircuit
@@ -42,8 +43,17 @@ class _Contents:
     area: float  # squared channel lengths
 
 
-def terminal_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
-    """Features of every (definition, local net), [Q, F] in the order of `TERMINAL_FEATURES`."""
+def terminal_features(
+    circuit: FlatCircuit, rails: NDArray[np.int8], terminals: TerminalTable, reference_m: float
+) -> Float32Array:
+    """Features of every (definition, local net), [Q, F] in the order of `TERMINAL_FEATURES`.
+
+    Args:
+        circuit: the flat circuit.
+        rails: [N] rail kind of the flat nets.
+        terminals: its terminal table.
+        reference_m: the technology's length scale.
+    """
     columns, bodies = card_columns(circuit, reference_m), Bodies.of(circuit)
     own = _own_statistics(circuit, bodies, columns["width"])
     contents: list[_Contents] = []  # children come before parents
@@ -53,8 +63,19 @@ def terminal_features(circuit: FlatCircuit, reference_m: float) -> Float32Array:
         contents.append(_contents(definition, statistics, columns["device_area"], contents))
         rows.append(_rows(definition, contents[-1], is_crossed))
     features = np.concatenate(rows)
+    is_rail = np.split(_rails_everywhere(circuit, rails, terminals), terminals.offset[1:-1])
+    compact = [compactness(circuit, *body) for body in zip(circuit.definitions, is_rail, strict=True)]
     scale = np.full(len(features), np.log(reference_m * 1e9))
-    return np.column_stack([features, scale]).astype(np.float32)
+    return np.column_stack([features, np.concatenate(compact), scale]).astype(np.float32)
+
+
+def _rails_everywhere(
+    circuit: FlatCircuit, rails: NDArray[np.int8], terminals: TerminalTable
+) -> NDArray[np.bool_]:
+    """Local nets that are a rail wherever their definition is used, [Q]."""
+    found = np.ones(len(terminals.definition), bool)
+    found[terminal_rows(circuit, terminals)[rails[circuit.terminal_net] == 0]] = False
+    return found
 
 
 def _own_statistics(
@@ -130,7 +151,7 @@ def _contents(
 
 
 def _rows(definition: Definition, contents: _Contents, crossed: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """All columns but the last of a definition's local nets, [n, F - 1]."""
+    """All columns but the last two of a definition's local nets, [n, F - 2]."""
     count, found = definition.net_count, contents.statistics
     children = np.bincount(definition.child_net, minlength=count)
     cell = np.log1p([contents.devices, contents.area, count, definition.port_count])
@@ -171,8 +192,8 @@ def pair_features(
     local_a, local_b = terminals.local[contexts.side_a], terminals.local[contexts.side_b]
     same = contexts.kind == ContextKind.SAME
     shared = np.zeros((count, 5 + len(ADJACENCY_FEATURES)))
-    is_signal = np.zeros(len(terminals.definition), bool)
-    is_signal[terminal_rows(circuit, terminals)[rails[circuit.terminal_net] == 0]] = True
+    placed = np.zeros((count, len(PLACEMENT_FEATURES)))
+    rails_everywhere = _rails_everywhere(circuit, rails, terminals)
     width = card_columns(circuit, reference_m)["width"]
     for index in np.unique(definition_a[same]).tolist():
         rows = np.flatnonzero(same & (definition_a == index))
@@ -180,8 +201,9 @@ def pair_features(
         definition = circuit.definitions[index]
         shared[rows, :4] = _shared_devices(circuit, definition, pair)
         shared[rows, 4] = shared_children(definition, pair)
-        is_rail = ~is_signal[terminals.offset[index] :][: definition.net_count]
+        is_rail = rails_everywhere[terminals.offset[index] :][: definition.net_count]
         shared[rows, 5:] = adjacency_features(circuit, definition, pair, is_rail, width)
+        placed[rows] = placement_features(circuit, definition, pair, is_rail)
     coordinate = np.eye(MAX_COORDINATES)[np.minimum(contexts.coordinate, MAX_COORDINATES - 1)]
     return np.column_stack(
         [
@@ -190,6 +212,7 @@ def pair_features(
             np.eye(len(IndexRelation))[contexts.relation],
             coordinate * (~same)[:, None],
             np.log1p(shared),
+            placed,
             definition_a == definition_b,
             contexts.side_a == contexts.side_b,
         ]

@@ -16,6 +16,7 @@ from circuitgcl.graph.feature_schema import (
     NET_FEATURES,
     PAIR_FEATURES,
     PIN_FEATURES,
+    PLACEMENT_FEATURES,
     TERMINAL_FEATURES,
     Feature,
 )
@@ -258,7 +259,9 @@ def test_terminals_of_a_leaf(graph: CircuitGraph):
     counts |= {"source_drain_width": 30, "leaf_cells": 1, "cell_devices": 7, "cell_area": area}
     counts |= {"cell_nets": 9, "cell_ports": 6, "joined_area": area}
     expected = log_all(counts) | {"is_leaf": 1, "channel_length": log(100)}
-    assert terminal_row(graph, "ota", "x") == pytest.approx(expected)
+    found = terminal_row(graph, "ota", "x")
+    assert 0 < found.pop("compactness") < 1  # by hand in the tests of placement
+    assert found == pytest.approx(expected)
     assert terminal_row(graph, "ota", "fb")["other_pins"] == pytest.approx(log1p(2))
     supply = terminal_row(graph, "ota", "vdd")
     assert "other_pins" not in supply  # bulks do not count
@@ -309,10 +312,10 @@ def context_row(graph: CircuitGraph, *nets: str) -> dict[str, float]:
 
 
 def test_pairs_of_a_leaf(graph: CircuitGraph):
-    adjacency = {feature.name for feature in ADJACENCY_FEATURES}
+    by_devices = {feature.name for feature in (*ADJACENCY_FEATURES, *PLACEMENT_FEATURES)}
 
     def pair_row(graph: CircuitGraph, a: str, b: str) -> dict[str, float]:
-        return {name: value for name, value in context_row(graph, a, b).items() if name not in adjacency}
+        return {name: value for name, value in context_row(graph, a, b).items() if name not in by_devices}
 
     base = {"is_same": 1, "relation_none": 1, "same_cell": 1}
     shared = log(2)
