@@ -71,6 +71,9 @@ def fit_trees(
 ) -> ContributionTrees:
     """Trees of all members; empty where no label is above the floor.
 
+    A member whose designs have no such label adds nothing to the older trees; where there are none, it is
+    left out, as it would say the same of everything.
+
     Args:
         evidence: labelled sums, one entry per design; what `network` says is where every row starts from.
         inputs: [R, F] description of the rows of each design.
@@ -87,7 +90,7 @@ def fit_trees(
         base = sums.base if older.is_empty else sums.base + older(rows)[:, number]
         member = _member(sums, base, rows.numpy(), config, seed + number)
         if member is not None:
-            grown = grown.joined(tensor_trees(member, number))
+            grown = grown.joined(tensor_trees(member, grown.members if older.is_empty else number))
     return older.joined(grown)
 
 
