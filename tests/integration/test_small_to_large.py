@@ -14,12 +14,14 @@ from circuitgcl.data.tensors import design_tensors
 from circuitgcl.estimation import Predictor
 from circuitgcl.evaluation import evaluate
 from circuitgcl.finetuning import FinetuneConfig, finetune
+from circuitgcl.finetuning.tree_fitting import TreesConfig
 from circuitgcl.models.capacitance import ModelConfig
 from circuitgcl.models.checkpoint import ModelCheckpoint
 from circuitgcl.models.encoder import EncoderConfig
 
 CONFIG = FinetuneConfig(
     model=ModelConfig(encoder=EncoderConfig(width=16, layers=2), hidden=32),
+    trees=TreesConfig(least_leaf=3),  # two small arrays have few distinct contexts
     max_epochs=25,
     calibration_folds=2,
 )
