@@ -35,8 +35,8 @@ def leaf_pairs(definition: Definition, signal: Index, names: IndexedNames) -> In
 def routing_pairs(definition: Definition, signal: Index, names: IndexedNames) -> Index:
     """Pairs of a body that only connects blocks.
 
-    Nets of one wide family meet their next neighbours only; nets of two families all meet, as long as that stays
-    within a few times the number of children (crossing bit lines and word lines have a cell for every
+    Nets of one wide family meet their next neighbours only; nets of two families all meet, as long as that
+    stays within a few times the number of children (crossing bit lines and word lines have a cell for every
     crossing), otherwise only those of equal or adjacent index. Where that would still be too many, as between
     the cells of a synthesised netlist, nets of two families meet at the cells they share.
 
@@ -140,7 +140,7 @@ def _two_hop_pairs(definition: Definition, signal: Index) -> Index:
 
 
 def _bus_steps(signal: Index, names: IndexedNames) -> Index:
-    """Nets of one family: all of a narrow bus, of a wide one those up to `MAX_BUS_STEP` apart in a coordinate.
+    """Nets of one family: all of a narrow bus, of a wide one those up to `MAX_BUS_STEP` apart in a place.
 
     Wires of a narrow bus run side by side, in an order that their indices need not tell.
     """
