@@ -29,7 +29,7 @@ from circuitgcl.pretraining.config import PretrainConfig, ScatteringPreset, pres
 from circuitgcl.pretraining.running import pretrain
 
 Estimator = Callable[[PairTable], DesignEstimate]
-PRETRAINING_STEPS, FINETUNING_STEPS = 100, 1000  # designs x epochs, about
+PRETRAINING_STEPS, FINETUNING_STEPS = 100, 500  # designs x epochs, about
 EPOCHS = {"pretraining": (4, 20), "finetuning": (20, 400), "pairs": (5, 50)}  # least and most
 
 

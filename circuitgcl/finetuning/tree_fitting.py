@@ -38,7 +38,7 @@ class TreesConfig:
 
     members: int = 5
     rounds: int = 4  # in which labels are shared out and trees grown anew
-    iterations: int = 150  # trees of a member
+    iterations: int = 100  # trees of a member
     learning_rate: float = 0.1
     leaves: int = 31
     least_leaf: int = 10  # distinct rows of a leaf
