@@ -6,8 +6,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from circuitgcl.models.contribution_trees import ContributionTrees
 
 TINY_NETLIST = """* ring of two inverters behind a pass gate
 .subckt inv a y vdd gnd
@@ -66,6 +70,23 @@ def tiny_model(tiny_netlist: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     folder = tmp_path_factory.mktemp("model")
     save_model(checkpoint, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def said_by() -> Callable[..., ContributionTrees]:
+    """Trees whose members say the given natural logarithms, one each, of everything."""
+    import torch
+
+    from circuitgcl.models.contribution_trees import ContributionTrees
+
+    def build(*values: float) -> ContributionTrees:
+        trees, numbers = ContributionTrees(), torch.arange(len(values))
+        trees.column, trees.threshold = torch.zeros_like(numbers), torch.zeros(len(values))
+        trees.below = trees.above = trees.root = trees.member = numbers
+        trees.value = torch.tensor(values)
+        return trees
+
+    return build
 
 
 @dataclass(frozen=True, kw_only=True)

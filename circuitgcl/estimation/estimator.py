@@ -40,9 +40,7 @@ EXTRACTOR_GROUND = (
     "and SPEF or DSPF files with these capacitances, lack what couples to rails"
 )
 SOURCE_NAMES = (*(source.name.lower() for source in Source), "distant")
-
-
-STRANGE_LENGTH = 1.25  # times the shortest channel of a training design
+STRANGE_LENGTH = 1.25  # ratio to the nearest shortest channel of a labelled design
 STRANGE_SHARE = 0.25  # of the estimated capacitance, doubted more than is usual
 
 
@@ -269,7 +267,11 @@ def _idle_patterns(graph: CircuitGraph, shown: BoolArray, config: EstimateConfig
 
 
 def strangeness(graph: CircuitGraph, prediction: Prediction, checkpoint: ModelCheckpoint) -> list[str]:
-    """What the user should know of a design that is unlike those the model was trained on."""
+    """What the user should know of a design that is unlike those the model was trained on.
+
+    Its technology, told by the shortest channel, may be another one; or more than `STRANGE_SHARE` of its
+    expected couplings and loads of signal nets may be doubted more than nearly all of held-out designs.
+    """
     found = []
     length, known = graph.channel_length_m, checkpoint.channel_lengths_m
     if known and min(max(length / other, other / length) for other in known) > STRANGE_LENGTH:

@@ -227,12 +227,17 @@ def fit_scales(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> Non
 def fit_contribution_trees(
     model: CapacitanceModel, designs: Sequence[DesignTensors], config: TreesConfig, *, seed: int
 ) -> None:
-    """Grow the trees of a model on labelled designs; those it has stay, and the new ones add to them."""
+    """Grow the trees of a model on labelled designs; those it has stay, and the new ones add to them.
+
+    They add to what a calibration has put on contexts and terminals, too.
+    """
     coupling, load = [], []
     for design in designs:
-        reference = model.reference_log(design)
-        coupling.append(meeting(design, torch.full((len(design.context_side),), reference)))
-        load.append(joining(design, torch.full((len(design.terminal_features),), reference)))
+        reference = torch.tensor(model.reference_log(design))
+        start = model.adjustment(reference.expand(len(design.context_side)), design.context_features)
+        coupling.append(meeting(design, start))
+        start = (reference + model.adjustment.load).expand(len(design.terminal_features))
+        load.append(joining(design, start))
     inputs = [coupling_tree_inputs(design) for design in designs]
     guess = [coupling_guess(design) for design in designs]
     model.coupling_trees = fit_trees(

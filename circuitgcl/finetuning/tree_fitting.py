@@ -72,6 +72,9 @@ def fit_trees(
 ) -> ContributionTrees:
     """Trees of all members; empty where no label is above the floor.
 
+    A member whose designs have no such label adds nothing to the older trees; where there are none, it is
+    left out, as it would say the same of everything.
+
     Args:
         evidence: labelled sums, one entry per design; what `network` says is where every row starts from.
         inputs: [R, F] description of the rows of each design.
@@ -91,7 +94,7 @@ def fit_trees(
         first = torch.zeros_like(base) if guess is None else torch.cat([guess[place] for place in drawn])
         member = _member(sums, base, first, rows.numpy(), config, seed + number)
         if member is not None:
-            grown = grown.joined(tensor_trees(member, number))
+            grown = grown.joined(tensor_trees(member, grown.members if older.is_empty else number))
     return older.joined(grown)
 
 

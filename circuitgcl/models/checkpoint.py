@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +65,7 @@ class ModelCheckpoint:
     coupling_error: ErrorLaw
     load_error: ErrorLaw
     trained_on: tuple[str, ...]
-    channel_lengths_m: tuple[float, ...] = ()  # shortest drawn channels of these designs, ascending
+    channel_lengths_m: tuple[float, ...] = ()  # shortest drawn of each labelled design, distinct, ascending
     calibrated_on: tuple[CalibrationDesign, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
@@ -140,7 +141,7 @@ def load_model(name_or_folder: str | Path = "bundled") -> ModelCheckpoint:
             coupling_error=coupling_error,
             load_error=load_error,
             trained_on=tuple(map(str, header["trained_on"])),
-            channel_lengths_m=tuple(float(length) for length in header["channel_lengths_m"]),
+            channel_lengths_m=_lengths(header["channel_lengths_m"]),
             calibrated_on=tuple(
                 from_mapping(CalibrationDesign, entry) for entry in header.get("calibrated_on", ())
             ),
@@ -206,6 +207,15 @@ def _blaming(folder: Path) -> Iterator[None]:
 def _check_layers(config: EncoderConfig, tensors: Mapping[str, Tensor]) -> None:
     if not 0 <= config.layers <= len(tensors):
         raise ValueError(f"{config.layers} encoder layers from {len(tensors)} tensors")
+
+
+def _lengths(written: Sequence[Any]) -> tuple[float, ...]:
+    """Lengths of channels as written; others are compared with them by ratio."""
+    found = tuple(float(length) for length in written)
+    for length in found:
+        if not 0.0 < length < math.inf:
+            raise ValueError(f"channel length {length:g} m")
+    return found
 
 
 def _size_memories(model: CapacitanceModel, tensors: Mapping[str, Tensor]) -> None:

@@ -15,7 +15,7 @@ NODE_TABLES = ("column", "threshold", "below", "above", "value")
 
 
 class ContributionTrees(nn.Module):
-    """Trees of several members; a member's estimate is the sum of its trees, without any it is silent.
+    """Trees of several members; what a member says is the sum of its trees.
 
     Node i of a tree sends a row on to `below[i]` where its input `column[i]` is at most `threshold[i]`, else
     to `above[i]`; a leaf sends it to itself. Children come after their parents.
@@ -32,13 +32,11 @@ class ContributionTrees(nn.Module):
     root: Tensor  # int64, first node of every tree
     member: Tensor  # int64, whose tree it is
 
-    def __init__(self, nodes: int = 0, trees: int = 0) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        for name in NODE_TABLES:
+        for name in (*NODE_TABLES, "root", "member"):
             kind = torch.float32 if name in ("threshold", "value") else torch.int64
-            self.register_buffer(name, torch.zeros(nodes, dtype=kind))
-        for name in ("root", "member"):
-            self.register_buffer(name, torch.zeros(trees, dtype=torch.int64))
+            self.register_buffer(name, torch.zeros(0, dtype=kind))
 
     @property
     def is_empty(self) -> bool:
@@ -52,8 +50,9 @@ class ContributionTrees(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Estimates of all members, [K, members], of inputs [K, F]."""
-        parts = torch.split(inputs, ROWS_AT_ONCE) if len(inputs) and not self.is_empty else ()
-        return torch.cat([inputs.new_zeros(0, self.members), *(self._block(part) for part in parts)])
+        if self.is_empty:
+            return inputs.new_zeros(len(inputs), 0)
+        return torch.cat([self._block(part) for part in torch.split(inputs, ROWS_AT_ONCE)])
 
     def _block(self, inputs: Tensor) -> Tensor:
         rows, trees = len(inputs), len(self.root)
@@ -85,8 +84,9 @@ class ContributionTrees(nn.Module):
         """Refuse tables that no walk through them may be trusted with.
 
         Raises:
-            ValueError: tables of different length, a column that inputs do not have, or a node whose child is
-                missing or stands before it, which a walk might never leave.
+            ValueError: tables of different length, a column that inputs do not have, a root or a member that
+                there is not, a node with one child, or one whose child is missing or stands before it, which
+                a walk might never leave.
         """
         nodes, trees = len(self.value), len(self.root)
         if any(len(getattr(self, name)) != nodes for name in NODE_TABLES) or len(self.member) != trees:

@@ -71,7 +71,8 @@ class ErrorLaw(nn.Module):
                 continue
             chosen = own if own.sum() >= MIN_RESIDUALS else np.ones(len(source), bool)
             own_residual, own_doubt, own_weight = residual[chosen], doubt[chosen], weight[chosen]
-            self.widening[row] = k = _likeliest_widening(own_residual, own_doubt, own_weight)
+            k = _likeliest_widening(own_residual, own_doubt, own_weight)
+            self.widening[row] = k
             unit = own_residual / np.hypot(1.0, k * own_doubt)
             quantiles = np.quantile(unit, LEVELS, weights=own_weight, method="inverted_cdf")
             self.quantiles[row] = torch.from_numpy(quantiles).float()

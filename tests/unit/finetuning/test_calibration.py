@@ -17,7 +17,8 @@ from circuitgcl.errors import ConfigError, DataError
 from circuitgcl.finetuning import CalibrateConfig, calibrate
 from circuitgcl.finetuning.label_drawing import drawn_labels
 from circuitgcl.finetuning.offset_fitting import MemoryConfig
-from circuitgcl.finetuning.training import fit_memories, fit_scales
+from circuitgcl.finetuning.training import fit_contribution_trees, fit_memories, fit_scales
+from circuitgcl.finetuning.tree_fitting import TreesConfig
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.checkpoint import DISTANT_SOURCE, ModelCheckpoint, load_model
 from circuitgcl.models.encoder import EncoderConfig
@@ -114,6 +115,30 @@ class TestScale:
         assert moved[0].item() == pytest.approx(math.log(4), abs=0.15)
 
 
+class TestFarBelow:
+    def test_a_context_far_below_the_floor_is_learned(
+        self, checkpoint: ModelCheckpoint, array: Build, tmp_path: Path
+    ) -> None:
+        """Errors fade below the floor, so such an estimate has next to no slope; labels must move it."""
+        design = array(3, 3)
+        tensors = design_tensors(design.graph, design.labels)
+        assert tensors.labels is not None
+        truth = tensors.labels.candidate_ff
+        contexts = torch.bincount(tensors.occurrence_pair, minlength=len(truth))
+        clear = (truth[tensors.occurrence_pair] > 0.05) & (contexts[tensors.occurrence_pair] == 1)
+        key = tensors.context_exact[tensors.occurrence_context[clear]].mode().values
+        pairs = tensors.occurrence_pair[clear & (tensors.context_exact[tensors.occurrence_context] == key)]
+        memory = checkpoint.model.coupling_memory
+        row = memory.exact_keys == found_keys(memory, key.reshape(1))
+        assert int(row.sum()) == 1
+        memory.exact_values[row] = -14.0  # 0.0008 aF; the floor is 5 aF
+        found = calibrate(checkpoint, [design], CONFIG, folder=tmp_path / "run").model
+        with torch.no_grad():
+            coupling = found.coupling(tensors, found.contexts(tensors, found.embed(tensors)))
+        error = coupling.farad_log[pairs] - truth[pairs].log()
+        assert error.abs().max() < 0.3
+
+
 def found_keys(memory: torch.nn.Module, keys: torch.Tensor) -> torch.Tensor:
     from circuitgcl.models.memory import salted
 
@@ -161,6 +186,39 @@ class TestGuard:
                 if name in layers and not torch.equal(value, forgetful.model.state_dict()[name])
             ]
             assert bool(changed) == wanted
+
+    def test_heads_that_do_not_speak_are_not_fitted(
+        self, checkpoint: ModelCheckpoint, array: Build, tmp_path: Path
+    ) -> None:
+        design = array(3, 3)
+        tensors = design_tensors(design.graph, design.labels)
+        trees = TreesConfig(members=1, rounds=1, iterations=2, designs=1.0)
+        fit_contribution_trees(checkpoint.model, [tensors], trees, seed=0)
+        with pytest.raises(ConfigError, match="estimates contexts by trees"):
+            calibrate(checkpoint, [design], replace(CONFIG, refit_heads=True), folder=tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+
+
+class TestTrees:
+    def test_a_factor_is_found_beside_trees(
+        self, checkpoint: ModelCheckpoint, array: Build, tmp_path: Path
+    ) -> None:
+        """Offsets come after the trees, which stay; the memory is that of the labelled design."""
+        design = array(3, 3)
+        tensors = design_tensors(design.graph, design.labels)
+        model = CapacitanceModel(checkpoint.model.config).eval()
+        trees = TreesConfig(members=2, rounds=2, iterations=30, designs=1.0)
+        fit_contribution_trees(model, [tensors], trees, seed=0)
+        known = replace(checkpoint, model=model, channel_lengths_m=(1e-7,))
+        found = calibrate(known, [scaled(design, 4.0)], CONFIG, folder=tmp_path / "run")
+        for name, table in model.coupling_trees.state_dict().items():
+            assert torch.equal(table, found.model.coupling_trees.state_dict()[name])
+        with model.forgetting(), found.model.forgetting(), torch.no_grad():
+            before, after = (m.contexts(tensors, m.embed(tensors)) for m in (model, found.model))
+        assert float((after.load - before.load).mean()) == pytest.approx(math.log(4), abs=0.2)
+        assert float((after.weight - before.weight).mean()) == pytest.approx(math.log(4), abs=0.3)
+        assert max(errors(found.model, scaled(array(5, 5), 4.0))) < 0.1
+        assert found.channel_lengths_m == (design.graph.channel_length_m, 1e-7)
 
 
 class TestFolder:

@@ -17,7 +17,7 @@ from circuitgcl.finetuning import FinetuneConfig, finetune
 from circuitgcl.finetuning.memory_fitting import MemoryConfig
 from circuitgcl.finetuning.running import matching_families
 from circuitgcl.finetuning.tasks import RegressionLoss
-from circuitgcl.finetuning.training import FinetuneModule, keep_lower_layers
+from circuitgcl.finetuning.training import Contributions, FinetuneModule, keep_lower_layers
 from circuitgcl.finetuning.tree_fitting import TreesConfig
 from circuitgcl.models.capacitance import CapacitanceModel, ModelConfig
 from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint
@@ -63,6 +63,26 @@ class TestContinuing:
         old, new = first.model.coupling_memory, second.model.coupling_memory
         assert int(old.salt) == int(new.salt)
         assert len(new.exact_keys) == len(old.exact_keys)
+
+    def test_trees_are_added_to_those_there_are(self, array: Build, tmp_path: Path) -> None:
+        first = run([array(3, 3)], tmp_path / "first")
+        config = replace(CONFIG, max_epochs=1, trees=TreesConfig(members=5, rounds=1, iterations=3))
+        second = run([array(4, 2)], tmp_path / "second", start=first, config=config)
+        for name in ("coupling_trees", "load_trees"):
+            old, new = getattr(first.model, name), getattr(second.model, name)
+            assert new.members == old.members == 2
+            assert len(new.root) == len(old.root) + 2 * 4
+            for table, value in old.state_dict().items():
+                assert torch.equal(new.state_dict()[table][: len(value)], value), table
+        assert second.channel_lengths_m == first.channel_lengths_m == (5e-8,)
+
+    def test_networks_alone_leave_no_trees(self, array: Build, tmp_path: Path) -> None:
+        first = run([array(3, 3)], tmp_path / "first")
+        config = replace(CONFIG, max_epochs=1, contributions=Contributions.NETWORKS)
+        second = run([array(2, 2)], tmp_path / "second", start=first, config=config)
+        assert not first.model.coupling_trees.is_empty
+        assert second.model.coupling_trees.is_empty
+        assert second.model.load_trees.is_empty
 
     def test_without_an_epoch_it_is_the_old_network(self, array: Build, tmp_path: Path) -> None:
         """Memories play no part while the networks learn, and are there again afterwards."""

@@ -114,7 +114,7 @@ def test_fitted_memories_are_equal(designs: list[Design]) -> None:
         fit_memories(model, tensors, MemoryConfig(iterations=20), salt=7)
         memories.append({name: value for name, value in model.state_dict().items() if "_memory" in name})
     assert len(memories[0]["coupling_memory.exact_keys"]) > 5
-    assert_close(memories[1], memories[0], rtol=1e-3, atol=1e-3)
+    assert_close(memories[1], memories[0], rtol=1e-2, atol=5e-3)
 
 
 def test_remembered_values_are_means_over_members(designs: list[Design]) -> None:

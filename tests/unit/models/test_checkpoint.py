@@ -6,17 +6,22 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor
 
 from circuitgcl.errors import CheckpointError, DataError
+from circuitgcl.finetuning.tree_fitting import tensor_trees
+from circuitgcl.models.capacitance import COUPLING_TREE_INPUTS, LOAD_TREE_INPUTS
 from circuitgcl.models.checkpoint import (
     HEADER_FILE,
     TENSOR_FILE,
@@ -33,6 +38,19 @@ from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
 def damaged(tiny_model: Path, tmp_path: Path) -> Path:
     """A copy of the tiny model to spoil."""
     return Path(shutil.copytree(tiny_model, tmp_path / "model"))
+
+
+@pytest.fixture
+def with_trees(tiny_model: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model whose contexts and terminals are estimated by trees."""
+    checkpoint = load_model(tiny_model)
+    draw = np.random.default_rng(0)
+    for name, columns in (("coupling_trees", COUPLING_TREE_INPUTS), ("load_trees", LOAD_TREE_INPUTS)):
+        inputs = draw.normal(size=(60, columns)).astype(np.float32)
+        regressor = HistGradientBoostingRegressor(max_iter=3, min_samples_leaf=5).fit(inputs, inputs[:, 0])
+        setattr(checkpoint.model, name, tensor_trees(regressor, 0).joined(tensor_trees(regressor, 1)))
+    save_model(replace(checkpoint, channel_lengths_m=(5e-8, 3.5e-7)), tmp_path / "with_trees")
+    return tmp_path / "with_trees"
 
 
 def edit_header(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -65,6 +83,18 @@ def test_round_trip_is_bit_exact(tiny_model: Path, tmp_path: Path):
     for name, tensor in before.items():
         assert torch.equal(tensor, after[name])
         assert tensor.dtype == after[name].dtype
+
+
+def test_round_trip_of_trees_is_bit_exact(with_trees: Path, tmp_path: Path):
+    first = load_model(with_trees)
+    assert first.channel_lengths_m == (5e-8, 3.5e-7)
+    assert first.model.coupling_trees.members == first.model.load_trees.members == 2
+    save_model(first, tmp_path / "again")
+    assert (tmp_path / "again" / TENSOR_FILE).read_bytes() == (with_trees / TENSOR_FILE).read_bytes()
+    assert (tmp_path / "again" / HEADER_FILE).read_bytes() == (with_trees / HEADER_FILE).read_bytes()
+    second = load_model(tmp_path / "again").model
+    inputs = torch.randn(9, COUPLING_TREE_INPUTS, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(second.coupling_trees(inputs), first.model.coupling_trees(inputs))
 
 
 def test_loaded_model_is_ready_to_use(tiny_model: Path):
@@ -183,6 +213,10 @@ HEADERS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "deeper": (lambda h: h["config"]["encoder"].update(layers=3), "is missing"),
     "negative": (lambda h: h["config"].update(hidden=-1), "do not belong together"),
     "designs of wrong kind": (lambda h: h.update(trained_on=7), "do not belong together"),
+    "no channel lengths": (lambda h: h.pop("channel_lengths_m"), "no entry 'channel_lengths_m'"),
+    "channel of no length": (lambda h: h.update(channel_lengths_m=[1e-7, 0.0]), "channel length 0 m"),
+    "endless channel": (lambda h: h.update(channel_lengths_m=[float("nan")]), "channel length nan m"),
+    "channel length of wrong kind": (lambda h: h.update(channel_lengths_m=["x"]), "do not belong together"),
     "metrics of wrong kind": (lambda h: h.update(metrics=[1]), "do not belong together"),
 }
 
@@ -230,6 +264,59 @@ def test_tensors_that_do_not_fit(case: str, damaged: Path):
     edit_tensors(damaged, edit)
     with pytest.raises(CheckpointError, match=reason):
         load_model(damaged)
+
+
+TREES = "model.coupling_trees"
+
+
+def first_leaf(tensors: dict[str, Tensor]) -> int:
+    """A leaf of the coupling trees that is no whole tree."""
+    below = tensors[f"{TREES}.below"]
+    return int((below == torch.arange(len(below))).nonzero()[1])
+
+
+BAD_TREES: dict[str, tuple[Callable[[dict[str, Tensor]], object], str]] = {
+    "cycle": (
+        lambda t: [t[f"{TREES}.{side}"].__setitem__(first_leaf(t), 0) for side in ("above", "below")],
+        "child is missing or stands before it",
+    ),
+    "child out of range": (lambda t: t[f"{TREES}.below"].__setitem__(1, 10**9), "child is missing"),
+    "column out of range": (
+        lambda t: t[f"{TREES}.column"].__setitem__(1, COUPLING_TREE_INPUTS),
+        f"a column outside 0 to {COUPLING_TREE_INPUTS - 1}",
+    ),
+    "column of loads out of range": (
+        lambda t: t["model.load_trees.column"].__setitem__(1, LOAD_TREE_INPUTS),
+        f"a column outside 0 to {LOAD_TREE_INPUTS - 1}",
+    ),
+    "root out of range": (lambda t: t[f"{TREES}.root"].__setitem__(0, -1), "a root outside"),
+    "absurd number of members": (lambda t: t[f"{TREES}.member"].__setitem__(0, 2**40), "a member outside"),
+    "tables of two lengths": (
+        lambda t: t.update({f"{TREES}.value": t[f"{TREES}.value"][:-1].clone()}),
+        "differ in length",
+    ),
+    "thresholds that are none": (
+        lambda t: t.update({f"{TREES}.threshold": t[f"{TREES}.threshold"].long()}),
+        "is torch.int64",
+    ),
+    "endless leaf": (lambda t: t[f"{TREES}.value"].__setitem__(0, float("inf")), "not finite"),
+    "tables of no length": (lambda t: t.update({f"{TREES}.root": torch.tensor(0)}), "not belong together"),
+    "tables of two dimensions": (
+        lambda t: t.update({f"{TREES}.root": t[f"{TREES}.root"][:, None]}),
+        "expected torch.int64",
+    ),
+    "no trees": (lambda t: t.pop(f"{TREES}.root"), f"{TREES}.root"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TREES)
+def test_trees_that_no_walk_may_be_trusted_with(case: str, with_trees: Path):
+    edit, reason = BAD_TREES[case]
+    edit_tensors(with_trees, edit)
+    with pytest.raises(CheckpointError, match=reason) as caught:
+        load_model(with_trees)
+    assert str(caught.value).startswith(str(with_trees / HEADER_FILE))
+    assert "\n" not in str(caught.value)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

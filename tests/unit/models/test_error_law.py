@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from circuitgcl.models.error_law import LEVELS, MIN_RESIDUALS, ErrorLaw
+from circuitgcl.models.error_law import LARGEST_DOUBT, LEVELS, MIN_RESIDUALS, USUAL_DOUBT, ErrorLaw
 
 
 @pytest.fixture
@@ -135,3 +135,107 @@ def test_existence_of_one_outcome_only_changes_nothing():
     before = law.existence.clone()
     law.fit_existence(np.linspace(-1, 1, 100), np.ones(100, bool), np.zeros(100, np.int64))
     assert torch.equal(law.existence, before)
+
+
+# --- doubt ---
+
+
+def doubted(widens: bool, rows: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals and doubt of which they are the larger, or know nothing."""
+    draw = np.random.default_rng(7)
+    doubt = draw.uniform(0.0, 1.0, rows)
+    scale = 0.1 * np.hypot(1.0, 4.0 * doubt) if widens else np.full(rows, 0.25)
+    return draw.laplace(0.0, scale), doubt
+
+
+@pytest.fixture
+def widened() -> ErrorLaw:
+    """A law of one source whose residuals grow with doubt."""
+    residual, doubt = doubted(widens=True)
+    law = ErrorLaw(1)
+    law.fit_residuals(residual, np.zeros(len(doubt), np.int64), doubt=doubt)
+    return law
+
+
+def test_doubt_widens_where_residuals_grow_with_it(widened: ErrorLaw):
+    assert widened.widening.tolist() == [4.0]
+    source = torch.zeros(3, dtype=torch.int64)
+    low, high = widened.interval(source, doubt=torch.tensor([0.0, 0.5, 1.0]))
+    np.testing.assert_allclose((high / high[0]).numpy(), np.hypot(1.0, [0.0, 2.0, 4.0]), rtol=1e-5)
+    np.testing.assert_allclose((low / low[0]).numpy(), np.hypot(1.0, [0.0, 2.0, 4.0]), rtol=1e-5)
+    alone = widened.interval(source)
+    assert torch.equal(alone[0], low[:1].expand(3))
+    assert torch.equal(alone[1], high[:1].expand(3))
+
+
+def test_doubt_that_says_nothing_widens_nothing():
+    residual, doubt = doubted(widens=False)
+    law, blind = ErrorLaw(1), ErrorLaw(1)
+    source = np.zeros(len(doubt), np.int64)
+    law.fit_residuals(residual, source, doubt=doubt)
+    blind.fit_residuals(residual, source)
+    assert law.widening.tolist() == [0.0]
+    assert torch.equal(law.quantiles, blind.quantiles)
+    one = torch.zeros(1, dtype=torch.int64)
+    assert law.interval(one, doubt=torch.ones(1)) == law.interval(one)
+
+
+def test_each_source_widens_by_its_own_residuals():
+    grown, flat = doubted(widens=True), doubted(widens=False)
+    residual, doubt = (np.concatenate(parts) for parts in zip(grown, flat, strict=True))
+    law = ErrorLaw(2)
+    law.fit_residuals(residual, np.repeat([0, 1], len(grown[0])), doubt=doubt)
+    assert law.widening.tolist() == [4.0, 0.0]
+
+
+def test_intervals_by_doubt_cover_little_and_much_doubted_estimates_alike(widened: ErrorLaw):
+    residual, doubt = doubted(widens=True, rows=20_000)
+    low, high = widened.interval(torch.zeros(20_000, dtype=torch.int64), doubt=torch.from_numpy(doubt))
+    inside = (residual > low.numpy()) & (residual < high.numpy())
+    for part in (doubt < 0.2, doubt > 0.8):
+        assert inside[part].mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_exceedance_by_doubt_agrees_with_the_interval(widened: ErrorLaw):
+    doubt = torch.tensor([0.0, 0.3, 1.0, 1.7])
+    source = torch.zeros(4, dtype=torch.int64)
+    for coverage in (0.5, 0.8):
+        low, high = widened.interval(source, coverage, doubt=doubt)
+        tail = (1 - coverage) / 2
+        np.testing.assert_allclose(widened.exceedance(source, high, doubt=doubt), tail, atol=1e-4)
+        np.testing.assert_allclose(widened.exceedance(source, low, doubt=doubt), 1 - tail, atol=1e-4)
+
+
+def test_doubt_is_believed_up_to_a_decade(widened: ErrorLaw):
+    source = torch.zeros(2, dtype=torch.int64)
+    low, high = widened.interval(source, doubt=torch.tensor([LARGEST_DOUBT, 1e6]))
+    assert low[0] == low[1]
+    assert high[0] == high[1]
+
+
+def test_usual_doubt_is_that_of_nearly_all_that_is_doubted(widened: ErrorLaw):
+    _, doubt = doubted(widens=True)
+    expected = np.quantile(doubt, USUAL_DOUBT, method="inverted_cdf")
+    assert float(widened.usual_doubt) == pytest.approx(expected, rel=1e-6)
+    half = np.zeros(2 * len(doubt))  # the memory doubts nothing, and is not counted
+    half[::2] = doubt
+    law = ErrorLaw(1)
+    law.fit_residuals(
+        np.random.default_rng(0).normal(size=len(half)), np.zeros(len(half), np.int64), doubt=half
+    )
+    assert float(law.usual_doubt) == pytest.approx(expected, rel=1e-6)
+
+
+def test_usual_doubt_of_repeats_counts_once():
+    doubt = np.concatenate([np.full(1000, 1.5), np.linspace(0.01, 1.0, 100)])
+    weight = np.concatenate([np.full(1000, 1e-3), np.ones(100)])
+    law = ErrorLaw(1)
+    law.fit_residuals(np.zeros(1100), np.zeros(1100, np.int64), weight, doubt)
+    assert float(law.usual_doubt) == pytest.approx(0.96, abs=0.02)
+
+
+def test_without_doubt_everything_is_usual():
+    law = ErrorLaw(1)
+    law.fit_residuals(np.random.default_rng(0).normal(size=200), np.zeros(200, np.int64))
+    assert float(law.usual_doubt) == LARGEST_DOUBT
+    assert law.widening.tolist() == [0.0]
