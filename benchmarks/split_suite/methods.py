@@ -29,8 +29,8 @@ from circuitgcl.pretraining.config import PretrainConfig, ScatteringPreset, pres
 from circuitgcl.pretraining.running import pretrain
 
 Estimator = Callable[[PairTable], DesignEstimate]
-PRETRAINING_STEPS, FINETUNING_STEPS = 100, 500  # designs x epochs, about
-EPOCHS = {"pretraining": (4, 20), "finetuning": (20, 400), "pairs": (5, 50)}  # least and most
+PRETRAINING_STEPS, FINETUNING_STEPS = 100, 300  # designs x epochs, about
+EPOCHS = {"pretraining": (4, 20), "finetuning": (8, 200), "pairs": (5, 50)}  # least and most
 
 
 @dataclass(frozen=True, kw_only=True)

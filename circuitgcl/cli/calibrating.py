@@ -32,7 +32,7 @@ def calibrate(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Chooses the labels.", show_default="0")] = None,
     refit_heads: Annotated[
-        bool, typer.Option("--refit-heads", help="Fit the last layers of the heads, too.")
+        bool, typer.Option("--refit-heads", help="Fit the last layers of heads, too (a model without trees).")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Take labels that look wrong.")] = False,
     min_cap: MinCap = None,

@@ -1,7 +1,7 @@
 """`calibrate`: a trained model and a few labels of a technology in, a model of that technology out.
 
-The networks stay as they are. What the labels say goes into offsets of the estimates, into the memory of the
-labelled cells, and into the intervals (`refitting`); on request the last layers of the heads are fitted too.
+Networks and trees stay as they are. What the labels say goes into offsets of the estimates, into the memory
+of the labelled cells, and into the intervals (`refitting`); on request the last layers of heads, too.
 One small extracted block of a technology makes its cells known wherever they are used.
 """
 

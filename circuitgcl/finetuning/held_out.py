@@ -27,7 +27,7 @@ class HeldOutErrors:
     def collect(self, model: CapacitanceModel, designs: Sequence[DesignTensors]) -> None:
         """Judge a model on designs it has not seen, as it is and without its memories.
 
-        Held-out designs share most cells with the others, so what the network is worth on its own shows only
+        Held-out designs share most cells with the others, so what the model is worth without them shows only
         when nothing is remembered.
         """
         for design in designs:

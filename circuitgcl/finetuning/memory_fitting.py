@@ -1,6 +1,6 @@
-"""Fitting the memory of contexts on top of trained networks.
+"""Fitting the memory of contexts on top of trained networks or trees.
 
-The networks are frozen; what remains of the labels is explained by one offset per structural class and one
+These are frozen; what remains of the labels is explained by one offset per structural class and one
 per exact context, both shrunk towards zero (`offset_fitting`), so that a context seen once moves little and
 one seen a thousand times is remembered as measured.
 """
@@ -31,7 +31,7 @@ __all__ = ["MemoryConfig", "MemoryEvidence", "MemoryTarget", "fit_memory"]
 class MemoryEvidence:
     """Labelled sums of one design: R rows, O occurrences, S sums (pairs, nets, or classes), I labels."""
 
-    network: Tensor  # [R] natural logarithm estimated by the network
+    network: Tensor  # [R] natural logarithm estimated by trees or network
     exact: Tensor  # [R] int64 keys
     structural: Tensor  # [R] int64 keys
     occurrence_row: Tensor  # [O]

@@ -1,7 +1,7 @@
 """What a calibration changes in a model, and how much of it the labels bear.
 
-The networks stay. Their estimates get one offset per source, one per relation of the two nets, and one per
-structural class and per exact context of the labelled designs, each level shrunk towards the model as it was
+Networks and trees stay. Their estimates get one offset per source, one per relation of the two nets, and one
+per structural class and per exact context of the labelled designs, each shrunk towards the model as it was
 (`offset_fitting`). How many levels, and how strong the ridge, is decided on labels left out: in turn by
 situations (labels of equal contexts together) for what must hold on new cells, and one by one for what is
 remembered of these cells. Where nothing helps on labels left out, the model stays as it is.
@@ -256,7 +256,7 @@ def situations(evidence: Evidence) -> Tensor:
 def extended(memory: ContextMemory, refit: Refit, salt: int) -> ContextMemory:
     """A memory with what was learned of the labelled designs; what it knew of others is kept."""
     source = refit.source
-    # what the network says is adjusted before the class is added to it
+    # what networks or trees say is adjusted before the class is added to it
     class_shift = source[Source.CLASS] - source[Source.NETWORK]
     return memory.shifted(float(source[Source.MEMORY]), float(class_shift)).merged(
         refit.exact_keys, refit.exact_value.numpy(), refit.class_keys, refit.class_offset.numpy(), salt

@@ -1,7 +1,7 @@
 """Memory of contexts: what was measured once for a cell is found again in any design that uses the cell.
 
-A context's contribution is looked up by the hash of its exact content; failing that, the network's own
-estimate is shifted by what was learned for contexts of the same structure; failing that, it stands alone.
+A context's contribution is looked up by the hash of its exact content; failing that, the estimate of trees or
+network is shifted by what was learned for contexts of the same structure; failing that, it stands alone.
 Keys are salted, so a model file does not disclose the netlists it has seen.
 """
 
@@ -35,7 +35,7 @@ def salted(keys: NDArray[np.int64], salt: int) -> NDArray[np.int64]:
 class ContextMemory(nn.Module):
     """Two sorted key-value tables, exact and structural.
 
-    Values are natural logarithms: exact ones replace the network's, structural ones are added to it.
+    Values are natural logarithms: exact ones replace an estimate, structural ones are added to it.
     """
 
     exact_keys: Tensor  # [E] int64, salted, sorted
@@ -53,10 +53,10 @@ class ContextMemory(nn.Module):
         self.register_buffer("salt", torch.tensor(salt, dtype=torch.int64))
 
     def forward(self, network: Tensor, exact: Tensor, structural: Tensor) -> tuple[Tensor, Tensor]:
-        """Combine network and memory.
+        """Combine the estimate of trees or network with the memory.
 
         Args:
-            network: [K] logarithm of the network's own estimate.
+            network: [K] logarithm of that estimate.
             exact: [K] unsalted exact keys.
             structural: [K] unsalted structural keys.
 
