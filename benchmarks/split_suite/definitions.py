@@ -26,6 +26,7 @@ CELLS = {
     "senseamp": ("sense_amp",),
     "flipflop": ("dff",),
 }
+CALIBRATING_CELLS = (0, 10, 100)
 TRAIN_SHARE = {"train": 2.0, "test": 1.0}
 HIDDEN_SHARE = 0.3  # of the couplings of a design whose couplings are split
 
@@ -112,6 +113,11 @@ def involving(parts: Sequence[str]) -> Judge:
     return judge
 
 
+def single_port_350(designs: Sequence[DesignFiles]) -> tuple[DesignFiles, ...]:
+    """All single-port memories of 0.35 µm and their blocks."""
+    return tuple(d for d in macro_families(designs, "scn4m_*") if "1rw1r" not in d.family)
+
+
 def size_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
     """Larger arrays of known cells, a two-port array, another technology."""
     load = (Figure("net_load.within_x1_5", 0.95), Figure("ground_class.macro_f1", 0.80))
@@ -129,7 +135,7 @@ def size_splits(designs: Sequence[DesignFiles]) -> Iterator[Split]:
         figures=(Figure("coupling.r2", 0.97), *load),
         about="larger and differently organised arrays of known cells, 0.35 µm",
     )
-    single = tuple(d for d in macro_families(designs, "scn4m_*") if "1rw1r" not in d.family)
+    single = single_port_350(designs)
     yield Split(
         name="port350",
         train=single,
@@ -229,6 +235,21 @@ def cell_split(folder: Path, seed: int) -> Split:
     )
 
 
+def calibrated_cell_splits(designs: Sequence[DesignFiles], folder: Path, seed: int) -> Iterator[Split]:
+    """Standard cells after memories alone, and after a few extracted cells of other families calibrate."""
+    cells = cell_split(folder, seed)
+    order = np.random.default_rng(seed).permutation(len(cells.train))
+    for count in CALIBRATING_CELLS:
+        yield Split(
+            name=f"sram-to-cells-{count}",
+            train=single_port_350(designs),
+            shares="single350",
+            tests=cells.tests,
+            calibrates=tuple(cells.train[k] for k in order[:count]),
+            about=f"SKY130 standard cells after 0.35 µm memories, {count or 'no'} extracted cells calibrate",
+        )
+
+
 def hidden(table: PairTable, seed: int) -> BoolArray:
     """Which pairs of a design are hidden from training where its couplings are split, [X]."""
     labelled = np.random.default_rng(seed).random(len(table.pair)) < HIDDEN_SHARE
@@ -301,6 +322,6 @@ def all_splits(manifest: Path, cells: Path, seed: int) -> dict[str, Split]:
     designs = read_manifest(manifest)
     splits = [*size_splits(designs)]
     if cells.is_dir():
-        splits.append(cell_split(cells, seed))
+        splits += [cell_split(cells, seed), *calibrated_cell_splits(designs, cells, seed)]
     splits += [*part_splits(designs), *edge_split(designs)]
     return {split.name: split for split in splits}

@@ -20,6 +20,7 @@ from circuitgcl.finetuning.calibration import CalibrateConfig, calibrate
 from circuitgcl.finetuning.pair_rows import pair_labels
 from circuitgcl.finetuning.pair_training import PairTrainingConfig, fit_pair_model
 from circuitgcl.finetuning.tasks import RegressionLoss
+from circuitgcl.finetuning.training import Contributions
 from circuitgcl.models.checkpoint import EncoderCheckpoint, ModelCheckpoint, load_encoder, load_model
 from circuitgcl.models.convolutions import LayerKind
 from circuitgcl.models.encoder import EncoderConfig
@@ -28,8 +29,8 @@ from circuitgcl.pretraining.config import PretrainConfig, ScatteringPreset, pres
 from circuitgcl.pretraining.running import pretrain
 
 Estimator = Callable[[PairTable], DesignEstimate]
-PRETRAINING_STEPS, FINETUNING_STEPS = 100, 2000  # designs x epochs, about
-EPOCHS = {"pretraining": (4, 20), "finetuning": (20, 400), "pairs": (5, 50)}  # least and most
+PRETRAINING_STEPS, FINETUNING_STEPS = 100, 300  # designs x epochs, about
+EPOCHS = {"pretraining": (4, 20), "finetuning": (8, 200), "pairs": (5, 50)}  # least and most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +82,14 @@ def trees(view: PairView) -> Callable[[Training], Estimator]:
 class Ours:
     """The capacitance model, pretrained and finetuned on the training designs, calibrated where asked."""
 
+    contributions: Contributions = Contributions.TREES
     loss: RegressionLoss = RegressionLoss.GAI
 
     def config(self, training: Training) -> FinetuneConfig:
         """Settings of the finetuning."""
         return FinetuneConfig(
             seed=training.seed,
+            contributions=self.contributions,
             loss=self.loss,
             max_epochs=_epochs("finetuning", FINETUNING_STEPS, len(training.tables)),
             calibration_folds=training.folds,
@@ -94,7 +97,7 @@ class Ours:
 
     def __call__(self, training: Training) -> Estimator:
         """Train it, or take what was trained for another split on the same designs."""
-        folder = training.folder / f"ours-{self.loss}"
+        folder = training.folder / f"{self.contributions}-{self.loss}"
         checkpoint = (
             load_model(folder) if (folder / "metrics.json").is_file() else self.trained(training, folder)
         )
@@ -158,8 +161,10 @@ METHODS: Mapping[str, Callable[[Training], Estimator]] = {
     ),
     "pair-head": PairMethod(encoder=EncoderConfig(standardised=True), relative=True),
     "ours": Ours(),
-    "ours-mse": Ours(loss=RegressionLoss.MSE),
-    "ours-bmc": Ours(loss=RegressionLoss.BMC),
+    **{
+        f"networks-{loss}": Ours(contributions=Contributions.NETWORKS, loss=loss)
+        for loss in (RegressionLoss.GAI, RegressionLoss.MSE, RegressionLoss.BMC)
+    },
 }
 
 # what takes long stands where it tells most
@@ -168,7 +173,7 @@ _ONLY_ON = {
         ("gcn-plus", "paragraph", "circuitgcl-published"), ("size*", "port350", "cells", "tech-0")
     ),
     "pair-head": ("size*", "port350", "cells", "tech-0"),
-    **dict.fromkeys(("ours-mse", "ours-bmc"), ("size45", "cells")),
+    **dict.fromkeys(("networks-gai", "networks-mse", "networks-bmc"), ("size45", "cells")),
 }
 
 

@@ -111,7 +111,7 @@ _ABOUT = {
 }
 _DECADES = (
     "Mean absolute error in decades by decade of the label, and the worst of those with at least 30 pairs:",
-    "what the balanced losses (GAI in `ours`, BMC in `ours-bmc`) must lower against `ours-mse`.",
+    "what the balanced losses (`networks-gai`, `networks-bmc`) must lower against `networks-mse`.",
 )
 
 

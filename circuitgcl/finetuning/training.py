@@ -25,6 +25,7 @@ from circuitgcl.finetuning.tasks import (
     RegressionLoss,
 )
 from circuitgcl.finetuning.tree_fitting import TreesConfig, fit_trees
+from circuitgcl.graph.feature_schema import TERMINAL_FEATURES
 from circuitgcl.losses import BalancedMSEKind
 from circuitgcl.models.capacitance import (
     CapacitanceModel,
@@ -36,6 +37,8 @@ from circuitgcl.models.capacitance import (
 from circuitgcl.models.memory import ContextMemory
 from circuitgcl.models.scaling import TargetScale
 
+IS_LEAF = [feature.name for feature in TERMINAL_FEATURES].index("is_leaf")
+BODY_GUESS = -3.0  # natural logarithm, of a body beside a leaf cell
 _BY_EPOCH: Any = {"on_step": False, "on_epoch": True, "batch_size": 1, "sync_dist": True}
 
 
@@ -236,9 +239,22 @@ def fit_contribution_trees(
         start = (reference + model.adjustment.load).expand(len(design.terminal_features))
         load.append(joining(design, start))
     inputs = [coupling_tree_inputs(design) for design in designs]
-    model.coupling_trees = fit_trees(coupling, inputs, config, seed=seed, older=model.coupling_trees)
+    guess = [coupling_guess(design) for design in designs]
+    model.coupling_trees = fit_trees(
+        coupling, inputs, config, seed=seed, guess=guess, older=model.coupling_trees
+    )
     inputs = [load_tree_inputs(design) for design in designs]
     model.load_trees = fit_trees(load, inputs, config, seed=seed, older=model.load_trees)
+
+
+def coupling_guess(design: DesignTensors) -> Tensor:
+    """What contexts contribute before anything is learned, [K] natural logarithms.
+
+    Two nets that meet in leaf cells meet in the bodies above as well. What they have in a leaf cell they have
+    wherever it stands, so a body is asked only for what leaf cells do not explain.
+    """
+    is_leaf = design.terminal_features[design.context_side, IS_LEAF] > 0
+    return torch.where(is_leaf.any(dim=1), 0.0, BODY_GUESS)
 
 
 def fit_memories(

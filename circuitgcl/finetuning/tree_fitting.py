@@ -67,6 +67,7 @@ def fit_trees(
     config: TreesConfig,
     *,
     seed: int,
+    guess: Sequence[Tensor] | None = None,
     older: ContributionTrees | None = None,
 ) -> ContributionTrees:
     """Trees of all members; empty where no label is above the floor.
@@ -79,6 +80,8 @@ def fit_trees(
         inputs: [R, F] description of the rows of each design.
         config: settings.
         seed: of the first member.
+        guess: [R] logarithms to begin with; of contexts that always occur together, those guessed larger are
+            given more of what is asked of them. Equal when absent.
         older: trees to add to, as of a model whose training goes on; as many members as these have.
     """
     older = ContributionTrees() if older is None else older
@@ -88,7 +91,8 @@ def fit_trees(
         rows = torch.cat([inputs[place] for place in drawn])
         sums = labelled_sums([evidence[place] for place in drawn])
         base = sums.base if older.is_empty else sums.base + older(rows)[:, number]
-        member = _member(sums, base, rows.numpy(), config, seed + number)
+        first = torch.zeros_like(base) if guess is None else torch.cat([guess[place] for place in drawn])
+        member = _member(sums, base, first, rows.numpy(), config, seed + number)
         if member is not None:
             grown = grown.joined(tensor_trees(member, grown.members if older.is_empty else number))
     return older.joined(grown)
@@ -100,7 +104,12 @@ def _drawn(designs: int, share: float, seed: int) -> NDArray[np.int64]:
 
 
 def _member(
-    sums: LabelledSums, base: Tensor, inputs: NDArray[np.float32], config: TreesConfig, seed: int
+    sums: LabelledSums,
+    base: Tensor,
+    guess: Tensor,
+    inputs: NDArray[np.float32],
+    config: TreesConfig,
+    seed: int,
 ) -> HistGradientBoostingRegressor | None:
     """Trees that add to `base` [R] what the labels ask for; equal rows are one, weighted."""
     present = sums.truth > FLOOR_FF
@@ -110,8 +119,7 @@ def _member(
     asked = asked / labels.clamp(min=1.0)
     _, first, inverse = np.unique(row_hashes(inputs), return_index=True, return_inverse=True)
     distinct, group = inputs[first], torch.from_numpy(inverse.ravel())
-    added = torch.zeros(len(base), dtype=torch.double)
-    grown = None
+    added, grown = guess.double(), None
     for number in range(config.rounds):
         value = (base + added)[sums.row].double()
         part = sums.count * value.exp()

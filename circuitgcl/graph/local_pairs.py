@@ -10,6 +10,7 @@ from circuitgcl.graph.shared_parts import Memberships
 from circuitgcl.netlist.records import Definition
 
 MAX_ALL_PAIRS = 64  # nets of a leaf body up to which every pair is a candidate
+MAX_WHOLE_BUS = 16  # members of a family up to which all of them meet
 MAX_HOP_FANOUT = 16  # nets with more pins connect too much to say that two others are near
 MIN_CROSS_BUDGET = 4096  # net pairs of two families that any body may form
 MAX_CROSSINGS = 300_000  # net pairs of different families that one body may form
@@ -34,8 +35,8 @@ def leaf_pairs(definition: Definition, signal: Index, names: IndexedNames) -> In
 def routing_pairs(definition: Definition, signal: Index, names: IndexedNames) -> Index:
     """Pairs of a body that only connects blocks.
 
-    Nets of one family meet their next neighbours only; nets of two families all meet, as long as that stays
-    within a few times the number of children (crossing bit lines and word lines have a cell for every
+    Nets of one wide family meet their next neighbours only; nets of two families all meet, as long as that
+    stays within a few times the number of children (crossing bit lines and word lines have a cell for every
     crossing), otherwise only those of equal or adjacent index. Where that would still be too many, as between
     the cells of a synthesised netlist, nets of two families meet at the cells they share.
 
@@ -139,8 +140,24 @@ def _two_hop_pairs(definition: Definition, signal: Index) -> Index:
 
 
 def _bus_steps(signal: Index, names: IndexedNames) -> Index:
-    """Nets of one family up to `MAX_BUS_STEP` apart in one coordinate."""
+    """Nets of one family: all of a narrow bus, of a wide one those up to `MAX_BUS_STEP` apart in a place.
+
+    Wires of a narrow bus run side by side, in an order that their indices need not tell.
+    """
     chosen = names.take(signal)
     found = [chosen.steps(step) for step in range(1, MAX_BUS_STEP + 1)]
-    pairs: Index = signal[np.concatenate([np.stack([steps.lower, steps.upper], axis=1) for steps in found])]
+    steps = [np.stack([part.lower, part.upper], axis=1) for part in found]
+    pairs: Index = signal[np.concatenate([*steps, *_narrow_buses(chosen)])]
     return pairs
+
+
+def _narrow_buses(names: IndexedNames) -> list[Index]:
+    """All pairs of the members of families that have up to `MAX_WHOLE_BUS`, places among the names."""
+    family, size = np.unique(names.family, return_inverse=True, return_counts=True)[1:]
+    order, start = np.argsort(family, kind="stable"), offsets(size)[:-1]
+    found = []
+    for members in range(2, MAX_WHOLE_BUS + 1):
+        bus = order[start[size == members][:, None] + np.arange(members)]
+        one, other = np.triu_indices(members, 1)
+        found.append(np.stack([bus[:, one].ravel(), bus[:, other].ravel()], axis=1))
+    return found
