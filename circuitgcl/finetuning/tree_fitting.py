@@ -182,6 +182,6 @@ def tensor_trees(grown: HistGradientBoostingRegressor, member: int) -> Contribut
     ):
         kind = getattr(found, name).dtype
         setattr(found, name, torch.from_numpy(np.concatenate([[head], table])).to(kind))
-    found.root = torch.from_numpy(np.concatenate([[0], start[:-1]]))
-    found.member = torch.full((len(tables) + 1,), member)
+    found.root = torch.from_numpy(np.concatenate([[0], start[:-1]]).astype(np.int32))
+    found.member = torch.full((len(tables) + 1,), member, dtype=torch.int32)
     return found

@@ -24,18 +24,18 @@ class ContributionTrees(nn.Module):
         column, threshold, below, above, value `[nodes]`; root, member `[trees]`
     """
 
-    column: Tensor  # int64, input that a node reads
+    column: Tensor  # int32, input that a node reads
     threshold: Tensor
-    below: Tensor  # int64
-    above: Tensor  # int64
+    below: Tensor  # int32
+    above: Tensor  # int32
     value: Tensor  # natural logarithm that a leaf adds
-    root: Tensor  # int64, first node of every tree
-    member: Tensor  # int64, whose tree it is
+    root: Tensor  # int32, first node of every tree
+    member: Tensor  # int32, whose tree it is
 
     def __init__(self) -> None:
         super().__init__()
         for name in (*NODE_TABLES, "root", "member"):
-            kind = torch.float32 if name in ("threshold", "value") else torch.int64
+            kind = torch.float32 if name in ("threshold", "value") else torch.int32
             self.register_buffer(name, torch.zeros(0, dtype=kind))
 
     @property
@@ -57,7 +57,7 @@ class ContributionTrees(nn.Module):
     def _block(self, inputs: Tensor) -> Tensor:
         rows, trees = len(inputs), len(self.root)
         node = self.root.repeat(rows)
-        start = torch.arange(rows, device=node.device).mul(inputs.shape[1]).repeat_interleave(trees)
+        start = torch.arange(rows, dtype=node.dtype, device=node.device).mul(inputs.shape[1]).repeat_interleave(trees)
         numbers = inputs.reshape(-1)
         while True:
             read = numbers.index_select(0, self.column.index_select(0, node) + start)
