@@ -57,7 +57,8 @@ class ContributionTrees(nn.Module):
     def _block(self, inputs: Tensor) -> Tensor:
         rows, trees = len(inputs), len(self.root)
         node = self.root.repeat(rows)
-        start = torch.arange(rows, dtype=node.dtype, device=node.device).mul(inputs.shape[1]).repeat_interleave(trees)
+        number = torch.arange(rows, dtype=node.dtype, device=node.device)
+        start = (number * inputs.shape[1]).repeat_interleave(trees)
         numbers = inputs.reshape(-1)
         while True:
             read = numbers.index_select(0, self.column.index_select(0, node) + start)
