@@ -11,7 +11,7 @@ from pathlib import Path
 
 from split_suite.definitions import Split
 
-from circuitgcl.data.pair_tables import PairTable, PairView
+from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, PairTable, PairView
 from circuitgcl.estimation import Predictor
 from circuitgcl.evaluation.baselines import BoostedTrees, RelationMean, TreesConfig
 from circuitgcl.evaluation.protocol import DesignEstimate, model_estimate, pair_model_estimate
@@ -103,7 +103,12 @@ class Ours:
         )
         if training.calibrating:
             config = CalibrateConfig(labels=training.labels, seed=training.seed)
-            designs = [table.design for table in training.calibrating]
+            # a diode cell has no coupling to calibrate with
+            designs = [
+                table.design
+                for table in training.calibrating
+                if (table.truth_ff * FARAD_PER_FEMTO > config.min_cap_farad).any()
+            ]
             checkpoint = calibrate(checkpoint, designs, config, folder=folder / f"labels-{training.labels}")
         predictor = Predictor(checkpoint, "cpu")
         return lambda table: model_estimate(predictor, table)
