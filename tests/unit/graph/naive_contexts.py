@@ -106,14 +106,23 @@ class _Naive:
     def near_in_leaf(self, index: int, signal: list[int], a: int, b: int) -> bool:
         if len(signal) <= 64:
             return True
-        body, around = self.circuit.definitions[index], self.devices_around(index)
+        around = self.devices_around(index)
         if any(b in nets for nets in around.get(a, [])):
             return True
         for middle in signal:
             near = around.get(middle, [])
             if len(near) <= 16 and any(a in nets for nets in near) and any(b in nets for nets in near):
                 return True
-        return 2 <= link(body.net_labels[a], body.net_labels[b]) <= 4
+        return self.near_in_bus(index, signal, a, b)
+
+    def near_in_bus(self, index: int, signal: list[int], a: int, b: int) -> bool:
+        """Members of one family: all of a narrow bus, else those few steps apart."""
+        names = self.circuit.definitions[index].net_labels
+        family = split(names[a])[0]
+        if split(names[b])[0] != family:
+            return False
+        members = sum(split(names[net])[0] == family for net in signal)
+        return members <= 16 or 2 <= link(names[a], names[b]) <= 4
 
     @cache  # noqa: B019 - one object per test
     def devices_around(self, index: int) -> dict[int, list[set[int]]]:
@@ -132,7 +141,7 @@ class _Naive:
         of = Counter(split(body.net_labels[net])[0] for net in signal)
         family_a, family_b = split(body.net_labels[a])[0], split(body.net_labels[b])[0]
         if family_a == family_b:
-            return 2 <= how <= 4
+            return self.near_in_bus(index, signal, a, b)
         return of[family_a] * of[family_b] <= max(4096, 4 * len(body.child_names)) or how in (6, 7)
 
     def leaves(self, instance: int) -> list[int]:

@@ -217,6 +217,25 @@ def test_a_netlist_of_single_names_pairs_what_cells_share(flat: Flatten, monkeyp
     assert names(circuit, contexts_of(circuit)[0]) == set(pairwise(letters))
 
 
+@pytest.mark.parametrize(("width", "is_far_pair"), [(16, True), (17, False)])
+def test_narrow_and_wide_buses(flat: Flatten, width: int, is_far_pair: bool):
+    """All lines of a narrow bus may run side by side; of a wide one those few steps apart."""
+    lines = " ".join(f"d{bit}" for bit in range(width))
+    gates = [f"x{bit} d{bit} q{bit}x vdd gnd inv" for bit in range(width)]
+    inverter = [
+        ".subckt inv a y vdd gnd",
+        "m1 y a gnd gnd nmos w=1u l=0.1u",
+        "m2 y a vdd vdd pmos w=1u l=0.1u",
+        ".ends",
+    ]
+    text = "\n".join([*inverter, f".subckt top {lines} vdd gnd", *gates, ".ends\n"])
+    circuit = flat(text, "top")
+    found = names(circuit, check_against_naive(circuit))
+    either = found | {(b, a) for a, b in found}
+    assert ("d0", "d3") in either
+    assert (("d0", "d9") in either) is is_far_pair
+
+
 def test_rails_of_one_instance_only(flat: Flatten):
     """A cell with one input tied to a rail somewhere still has contexts there where it is none."""
     text = """.subckt nand a b y vdd gnd

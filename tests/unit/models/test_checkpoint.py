@@ -290,7 +290,7 @@ BAD_TREES: dict[str, tuple[Callable[[dict[str, Tensor]], object], str]] = {
         f"a column outside 0 to {LOAD_TREE_INPUTS - 1}",
     ),
     "root out of range": (lambda t: t[f"{TREES}.root"].__setitem__(0, -1), "a root outside"),
-    "absurd number of members": (lambda t: t[f"{TREES}.member"].__setitem__(0, 2**40), "a member outside"),
+    "absurd number of members": (lambda t: t[f"{TREES}.member"].__setitem__(0, 2**30), "a member outside"),
     "tables of two lengths": (
         lambda t: t.update({f"{TREES}.value": t[f"{TREES}.value"][:-1].clone()}),
         "differ in length",
@@ -303,7 +303,7 @@ BAD_TREES: dict[str, tuple[Callable[[dict[str, Tensor]], object], str]] = {
     "tables of no length": (lambda t: t.update({f"{TREES}.root": torch.tensor(0)}), "not belong together"),
     "tables of two dimensions": (
         lambda t: t.update({f"{TREES}.root": t[f"{TREES}.root"][:, None]}),
-        "expected torch.int64",
+        "expected torch.int32",
     ),
     "no trees": (lambda t: t.pop(f"{TREES}.root"), f"{TREES}.root"),
 }
