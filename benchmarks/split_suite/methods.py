@@ -111,7 +111,12 @@ class Ours:
             ]
             checkpoint = calibrate(checkpoint, designs, config, folder=folder / f"labels-{training.labels}")
         predictor = Predictor(checkpoint, "cpu")
-        return lambda table: model_estimate(predictor, table)
+        if training.folds or training.calibrating:
+            return lambda table: model_estimate(predictor, table)
+        # intervals that no held-out error made would be the widest there are
+        return lambda table: replace(
+            model_estimate(predictor, table), coupling_interval=None, load_interval=None
+        )
 
     def trained(self, training: Training, folder: Path) -> ModelCheckpoint:
         """A model trained from scratch."""
