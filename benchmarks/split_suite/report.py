@@ -35,7 +35,7 @@ COLUMNS = {  # heading -> path into the scores of a row
 }
 
 
-OURS = "ours"
+OURS, NETWORKS = "ours", "networks"  # networks: our model without its trees
 
 
 def value(row: Row, path: str) -> float | None:
@@ -131,7 +131,7 @@ def _asked_lines(by_split: Mapping[str, Sequence[Row]], splits: Mapping[str, Spl
                     if place == design
                 }
                 ours = [r for r in rows if (r["design"], r["method"]) == (design, OURS)]
-                others = {m: v for m, v in means.items() if v is not None and not m.startswith(OURS)}
+                others = {m: v for m, v in means.items() if v is not None and not m.startswith((OURS, NETWORKS))}
                 best = (min if figure.at_most else max)(others, key=others.__getitem__, default="")
                 mean = means.get(OURS)
                 body.append(
@@ -154,7 +154,7 @@ def _mean(rows: Sequence[Row], path: str) -> float | None:
 
 
 def _decade_lines(rows: Sequence[Row]) -> list[str]:
-    arms = [row for row in rows if row["method"].startswith(OURS)]
+    arms = [row for row in rows if row["method"].startswith((OURS, NETWORKS))]
     several = {row["split"] for row in arms if row["method"] != OURS}
     chosen = [row for row in arms if row["split"] in several]
     decades = sorted(
