@@ -131,7 +131,9 @@ def _asked_lines(by_split: Mapping[str, Sequence[Row]], splits: Mapping[str, Spl
                     if place == design
                 }
                 ours = [r for r in rows if (r["design"], r["method"]) == (design, OURS)]
-                others = {m: v for m, v in means.items() if v is not None and not m.startswith((OURS, NETWORKS))}
+                others = {
+                    m: v for m, v in means.items() if v is not None and not m.startswith((OURS, NETWORKS))
+                }
                 best = (min if figure.at_most else max)(others, key=others.__getitem__, default="")
                 mean = means.get(OURS)
                 body.append(
