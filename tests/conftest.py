@@ -27,6 +27,26 @@ xback q s vdd gnd inv
 """
 
 
+TWO_INVERTERS = """* two inverters in a row; `b` is the net between them
+.subckt inv a y vdd gnd
+mp y a vdd vdd pmos w=0.4u l=0.05u
+mn y a gnd gnd nmos w=0.2u l=0.05u
+.ends
+.subckt pair a c vdd gnd
+x1 a b vdd gnd inv
+x2 b c vdd gnd inv
+.ends
+"""
+
+
+@pytest.fixture
+def two_inverters(tmp_path: Path) -> Path:
+    """A netlist whose top is `pair`."""
+    path = tmp_path / "pair.sp"
+    path.write_text(TWO_INVERTERS)
+    return path
+
+
 @pytest.fixture(scope="session")
 def tiny_netlist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("netlist") / "latch.sp"

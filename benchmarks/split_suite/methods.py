@@ -13,7 +13,7 @@ from split_suite.definitions import Split
 
 from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, PairTable, PairView
 from circuitgcl.estimation import Predictor
-from circuitgcl.evaluation.baselines import BoostedTrees, RelationMean, TreesConfig
+from circuitgcl.evaluation.baselines import BaselineTreesConfig, BoostedTrees, RelationMean
 from circuitgcl.evaluation.protocol import DesignEstimate, model_estimate, pair_model_estimate
 from circuitgcl.finetuning import FinetuneConfig, finetune
 from circuitgcl.finetuning.calibration import CalibrateConfig, calibrate
@@ -73,7 +73,7 @@ def trees(view: PairView) -> Callable[[Training], Estimator]:
     """Boosted trees with one view of the pairs."""
 
     def fit(training: Training) -> Estimator:
-        return BoostedTrees.fit(training.tables, TreesConfig(view=view, seed=training.seed)).estimate
+        return BoostedTrees.fit(training.tables, BaselineTreesConfig(view=view, seed=training.seed)).estimate
 
     return fit
 

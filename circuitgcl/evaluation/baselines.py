@@ -17,7 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, RELATIONS, PairTable, PairView
 from circuitgcl.errors import DataError
 from circuitgcl.evaluation.protocol import MIN_CAP_FARAD, DesignEstimate
-from circuitgcl.graph.hashing import row_hashes
+from circuitgcl.graph.hashing import distinct_rows
 from circuitgcl.models.scaling import FLOOR_FF
 
 FloatArray = NDArray[np.float64]
@@ -71,7 +71,7 @@ def _loads(table: PairTable) -> FloatArray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TreesConfig:
+class BaselineTreesConfig:
     """Settings of the boosted trees."""
 
     view: PairView = PairView.STRUCTURE
@@ -86,13 +86,13 @@ class TreesConfig:
 class BoostedTrees:
     """Gradient-boosted trees (scikit-learn) for coupling, its existence, and load."""
 
-    config: TreesConfig
+    config: BaselineTreesConfig
     coupling: HistGradientBoostingRegressor
     existence: HistGradientBoostingClassifier
     load: HistGradientBoostingRegressor
 
     @classmethod
-    def fit(cls, tables: Sequence[PairTable], config: TreesConfig) -> BoostedTrees:
+    def fit(cls, tables: Sequence[PairTable], config: BaselineTreesConfig) -> BoostedTrees:
         """Fit on the labels of some designs, log10 of femtofarad.
 
         Raises:
@@ -149,8 +149,8 @@ def predicted(
     """Predictions of [I] rows; equal rows are predicted once."""
     if not len(inputs):
         return np.zeros(0)
-    _, first, inverse = np.unique(row_hashes(inputs), return_index=True, return_inverse=True)
-    return np.asarray(predict(inputs[first]), np.float64)[inverse.ravel()]
+    first, group = distinct_rows(inputs)
+    return np.asarray(predict(inputs[first]), np.float64)[group]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -164,8 +164,7 @@ class MergedRows:
 
 def merged(inputs: NDArray[np.float32], target: FloatArray) -> MergedRows:
     """Equal rows of [I, F] inputs merged, the mean of their [I] targets."""
-    _, first, inverse, count = np.unique(
-        row_hashes(inputs), return_index=True, return_inverse=True, return_counts=True
-    )
-    total = np.bincount(inverse.ravel(), weights=target, minlength=len(count))
+    first, group = distinct_rows(inputs)
+    count = np.bincount(group, minlength=len(first))
+    total = np.bincount(group, weights=target, minlength=len(first))
     return MergedRows(inputs=inputs[first], target=total / count, count=count.astype(np.float64))

@@ -25,7 +25,7 @@ from torch import Tensor
 from circuitgcl.errors import ConfigError
 from circuitgcl.finetuning.memory_fitting import MemoryEvidence, labelled_sums
 from circuitgcl.finetuning.offset_fitting import LabelledSums
-from circuitgcl.graph.hashing import row_hashes
+from circuitgcl.graph.hashing import distinct_rows
 from circuitgcl.models.contribution_trees import ContributionTrees
 from circuitgcl.models.scaling import FLOOR_FF
 
@@ -117,8 +117,8 @@ def _member(
     asked = torch.zeros(sums.sums, dtype=torch.double)
     asked = asked.index_add(0, sums.label_sum[present], torch.log(sums.truth[present]).double())
     asked = asked / labels.clamp(min=1.0)
-    _, first, inverse = np.unique(row_hashes(inputs), return_index=True, return_inverse=True)
-    distinct, group = inputs[first], torch.from_numpy(inverse.ravel())
+    first, number_of = distinct_rows(inputs)
+    distinct, group = inputs[first], torch.from_numpy(number_of)
     added, grown = guess.double(), None
     for number in range(config.rounds):
         value = (base + added)[sums.row].double()

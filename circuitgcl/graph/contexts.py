@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuitgcl.graph.fingerprints import Fingerprint
-from circuitgcl.graph.hashing import hashed, row_hashes
+from circuitgcl.graph.hashing import distinct_rows, hashed, row_hashes
 from circuitgcl.graph.indices import IndexedNames, IndexRelation
 from circuitgcl.graph.local_pairs import MAX_ALL_PAIRS, leaf_pairs, routing_pairs
 from circuitgcl.graph.segments import Index, offsets, positions
@@ -244,7 +244,7 @@ class _Enumeration:
         kind = np.full(len(pairs), ContextKind.SAME, np.uint64)
         body = np.full(len(pairs), fingerprint.exact if is_cell else 0, np.uint64)
         exact = np.stack([kind, body, colours[a], colours[b], link, meet], axis=1)
-        _, first, row = np.unique(row_hashes(exact.view(np.int64)), return_index=True, return_inverse=True)
+        first, row = distinct_rows(exact.view(np.int64))
         base = int(self.terminals.offset[index])
         sides = np.sort(np.stack([parts[a[first]], parts[b[first]]], axis=1), axis=1)
         nothing = np.zeros(len(first), np.int64)

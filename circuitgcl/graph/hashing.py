@@ -39,6 +39,14 @@ def row_hashes(rows: NDArray[np.floating] | NDArray[np.integer]) -> HashArray:
     return out
 
 
+def distinct_rows(
+    rows: NDArray[np.floating] | NDArray[np.integer],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first of every set of equal rows, [D] in the order of hashes, and the set of every row, [R]."""
+    _, first, group = np.unique(row_hashes(rows), return_index=True, return_inverse=True)
+    return first, group.ravel()
+
+
 def _words(rows: NDArray[np.floating] | NDArray[np.integer]) -> HashArray:
     """The bits of every row in 64-bit words, two single-precision numbers in one."""
     if rows.dtype.kind != "f":

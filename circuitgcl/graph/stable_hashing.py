@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from circuitgcl.graph.hashing import combined, row_hashes, segment_multisets
+from circuitgcl.graph.hashing import combined, distinct_rows, segment_multisets
 from circuitgcl.graph.segments import Index, offsets, positions
 from circuitgcl.hashing import HashArray
 
@@ -40,8 +40,8 @@ def _digest(content: bytes | memoryview) -> int:
 def hash64_rows(rows: HashArray) -> HashArray:
     """`hash64` of every row of [R, F] integers."""
     if len(rows) > FEW:
-        _, first, inverse = np.unique(row_hashes(rows.view(np.int64)), return_index=True, return_inverse=True)
-        found: HashArray = _rows_one_by_one(rows[first])[inverse]
+        first, group = distinct_rows(rows.view(np.int64))
+        found: HashArray = _rows_one_by_one(rows[first])[group]
         return found
     return _rows_one_by_one(rows)
 

@@ -76,10 +76,9 @@ class ErrorLaw(nn.Module):
             unit = own_residual / np.hypot(1.0, k * own_doubt)
             quantiles = np.quantile(unit, LEVELS, weights=own_weight, method="inverted_cdf")
             self.quantiles[row] = torch.from_numpy(quantiles).float()
-        if (doubt > 0).any():
-            usual = np.quantile(
-                doubt[doubt > 0], USUAL_DOUBT, weights=weight[doubt > 0], method="inverted_cdf"
-            )
+        some = doubt > 0
+        if some.any():
+            usual = np.quantile(doubt[some], USUAL_DOUBT, weights=weight[some], method="inverted_cdf")
             self.usual_doubt.fill_(float(usual))
         self.widen()
 

@@ -10,24 +10,10 @@ from circuitgcl.graph import CircuitGraph, build_graph
 from circuitgcl.netlist import flatten, read_netlist
 from circuitgcl.parasitics import read_parasitics
 
-# two inverters in a row; `b` is the net between them
-PAIR = """* pair
-.subckt inv a y vdd gnd
-mp y a vdd vdd pmos w=0.4u l=0.05u
-mn y a gnd gnd nmos w=0.2u l=0.05u
-.ends
-.subckt pair a c vdd gnd
-x1 a b vdd gnd inv
-x2 b c vdd gnd inv
-.ends
-"""
-
 
 @pytest.fixture
-def graph(tmp_path: Path) -> CircuitGraph:
-    path = tmp_path / "pair.sp"
-    path.write_text(PAIR)
-    return build_graph(flatten(read_netlist(path), "pair"))
+def graph(two_inverters: Path) -> CircuitGraph:
+    return build_graph(flatten(read_netlist(two_inverters), "pair"))
 
 
 @pytest.fixture

@@ -72,17 +72,6 @@ def test_an_extraction_of_something_else_is_refused(labelled: Labelled):
         labelled("foo bar 1\nbar 0 2")
 
 
-SCHEMATIC = """* two inverters in a row; `b` is the net between them
-.subckt inv a y vdd gnd
-mp y a vdd vdd pmos w=0.4u l=0.05u
-mn y a gnd gnd nmos w=0.2u l=0.05u
-.ends
-.subckt pair a c vdd gnd
-x1 a b vdd gnd inv
-x2 b c vdd gnd inv
-.ends
-"""
-
 LAYOUT = """* extracted netlist whose nets are numbers, devices in another order
 .subckt pair 1 2 3 4
 m0 2 5 3 3 pmos w=1u l=0.1u
@@ -96,23 +85,21 @@ c2 1 2 0.5f
 """
 
 
-def test_numbered_nets_are_told_by_the_devices_of_the_extraction(tmp_path: Path):
-    schematic, extracted = tmp_path / "pair.sp", tmp_path / "layout.sp"
-    schematic.write_text(SCHEMATIC)
+def test_numbered_nets_are_told_by_the_devices_of_the_extraction(two_inverters: Path, tmp_path: Path):
+    extracted = tmp_path / "layout.sp"
     extracted.write_text(LAYOUT)
-    design = load_design(DesignFiles(name="pair", schematic=schematic, extracted=extracted), top="pair")
+    design = load_design(DesignFiles(name="pair", schematic=two_inverters, extracted=extracted), top="pair")
     assert design.labels is not None
     assert loads_ff(design.graph, design.labels) == pytest.approx({"a": 0, "b": 1, "c": 0})
     assert couplings_ff(design.graph, design.labels) == pytest.approx({("b", "c"): 3, ("a", "c"): 0.5})
     assert ("by topology", 4) in design.labels.report.matched_by
 
 
-def test_a_map_names_nets_that_nothing_else_tells(tmp_path: Path):
-    schematic, extracted, names = tmp_path / "pair.sp", tmp_path / "layout.sp", tmp_path / "names"
-    schematic.write_text(SCHEMATIC)
+def test_a_map_names_nets_that_nothing_else_tells(two_inverters: Path, tmp_path: Path):
+    extracted, names = tmp_path / "layout.sp", tmp_path / "names"
     extracted.write_text("* C only\n.subckt pair\nc1 n7 vdd 2f\nc2 n7 c 1f\n.ends\n")
     names.write_text("n7 b\n")
-    files = DesignFiles(name="pair", schematic=schematic, extracted=extracted, name_map=names)
+    files = DesignFiles(name="pair", schematic=two_inverters, extracted=extracted, name_map=names)
     design = load_design(files, top="pair")
     assert design.labels is not None
     assert loads_ff(design.graph, design.labels) == pytest.approx({"b": 2, "c": 0})

@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeRegressor
 from circuitgcl.data import load_design, synthetic_array
 from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, PairTable, PairView
 from circuitgcl.errors import DataError
-from circuitgcl.evaluation.baselines import BoostedTrees, RelationMean, TreesConfig, merged, predicted
+from circuitgcl.evaluation.baselines import BaselineTreesConfig, BoostedTrees, RelationMean, merged, predicted
 from circuitgcl.evaluation.protocol import scored_rows, scores
 from circuitgcl.models.scaling import FLOOR_FF, TargetScale
 
@@ -72,7 +72,7 @@ def test_structure_tells_more_than_endpoints(tables: list[PairTable]):
     train, test = tables
     found = {}
     for view in PairView:
-        trees = BoostedTrees.fit([train], TreesConfig(view=view, iterations=40))
+        trees = BoostedTrees.fit([train], BaselineTreesConfig(view=view, iterations=40))
         rows = scored_rows(test, trees.estimate(test), np.zeros(0, np.uint64), TargetScale.named("wide"))
         found[view] = scores(rows)["coupling"]["mae_decades"]
     assert found[PairView.STRUCTURE] < found[PairView.ENDPOINTS]
@@ -80,7 +80,7 @@ def test_structure_tells_more_than_endpoints(tables: list[PairTable]):
 
 def test_the_seed_decides(tables: list[PairTable]):
     first, same, other = (
-        BoostedTrees.fit([tables[0]], TreesConfig(iterations=5, seed=seed)).estimate(tables[1])
+        BoostedTrees.fit([tables[0]], BaselineTreesConfig(iterations=5, seed=seed)).estimate(tables[1])
         for seed in (1, 1, 2)
     )
     assert np.array_equal(first.coupling_farad, same.coupling_farad)
@@ -95,4 +95,4 @@ def test_labels_that_teach_nothing_are_refused(tables: list[PairTable]):
     with pytest.raises(DataError, match="to learn a mean from"):
         RelationMean.fit([bare])
     with pytest.raises(DataError, match="trees need couplings"):
-        BoostedTrees.fit([bare], TreesConfig())
+        BoostedTrees.fit([bare], BaselineTreesConfig())

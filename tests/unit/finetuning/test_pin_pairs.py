@@ -20,16 +20,6 @@ from circuitgcl.models.scaling import CLASS_COUNT, TargetScale
 
 CONFIG = PairModelConfig(encoder=EncoderConfig(width=8, layers=2), hidden=32, dropout=0.0)
 
-NETLIST = """* two inverters in a row
-.subckt inv a y vdd gnd
-mp y a vdd vdd pmos w=0.4u l=0.05u
-mn y a gnd gnd nmos w=0.2u l=0.05u
-.ends
-.subckt pair a c vdd gnd
-x1 a b vdd gnd inv
-x2 b c vdd gnd inv
-.ends
-"""
 # the gates of either inverter couple with its output: metal, and the drain of its own transistor
 PIECES = """* pin level
 *|P x1/mn:G a x1/mn:G
@@ -52,11 +42,10 @@ C10 a c 0.002f
 
 
 @pytest.fixture
-def design(tmp_path: Path) -> Design:
-    schematic, extracted = tmp_path / "pair.sp", tmp_path / "pair.pin.pex.sp"
-    schematic.write_text(NETLIST)
+def design(two_inverters: Path, tmp_path: Path) -> Design:
+    extracted = tmp_path / "pair.pin.pex.sp"
     extracted.write_text(PIECES)
-    return load_design(DesignFiles(name="pair", schematic=schematic, extracted=extracted, top="pair"))
+    return load_design(DesignFiles(name="pair", schematic=two_inverters, extracted=extracted, top="pair"))
 
 
 def test_rows_by_hand(design: Design):

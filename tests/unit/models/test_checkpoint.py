@@ -221,13 +221,19 @@ HEADERS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
 }
 
 
+def check_refused(folder: Path, reason: str) -> None:
+    """One line, located in the header, refuses the model of a folder."""
+    with pytest.raises(CheckpointError, match=reason) as caught:
+        load_model(folder)
+    assert str(caught.value).startswith(str(folder / HEADER_FILE))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("case", HEADERS)
 def test_header_that_lies(case: str, damaged: Path):
     edit, reason = HEADERS[case]
     edit_header(damaged, edit)
-    with pytest.raises(CheckpointError, match=reason) as caught:
-        load_model(damaged)
-    assert str(caught.value).startswith(str(damaged / HEADER_FILE))
+    check_refused(damaged, reason)
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '"model"', "{}", "[" * 100_000])
@@ -313,10 +319,7 @@ BAD_TREES: dict[str, tuple[Callable[[dict[str, Tensor]], object], str]] = {
 def test_trees_that_no_walk_may_be_trusted_with(case: str, with_trees: Path):
     edit, reason = BAD_TREES[case]
     edit_tensors(with_trees, edit)
-    with pytest.raises(CheckpointError, match=reason) as caught:
-        load_model(with_trees)
-    assert str(caught.value).startswith(str(with_trees / HEADER_FILE))
-    assert "\n" not in str(caught.value)
+    check_refused(with_trees, reason)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
