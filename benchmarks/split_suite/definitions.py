@@ -265,6 +265,7 @@ def without_pairs(table: PairTable, gone: BoolArray) -> PairTable:
     number = np.cumsum(kept) - 1
     occurs = kept[contexts.occurrence_pair]
     rows, row = np.unique(contexts.occurrence_context[occurs], return_inverse=True)
+    tied = np.isin(contexts.tied_context, rows)
     by_context = ("kind", "side_a", "side_b", "relation", "coordinate", "key_exact", "key_structural")
     fewer = replace(
         contexts,
@@ -272,6 +273,8 @@ def without_pairs(table: PairTable, gone: BoolArray) -> PairTable:
         pair=contexts.pair[kept],
         occurrence_pair=number[contexts.occurrence_pair[occurs]],
         occurrence_context=row.ravel(),
+        tied_net=contexts.tied_net[tied],
+        tied_context=np.searchsorted(rows, contexts.tied_context[tied]),
     )
     listed = ~gone[table.label_row]
     return PairTable(

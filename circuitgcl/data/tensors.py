@@ -1,7 +1,8 @@
 """A circuit graph, and its labels when it has any, as tensors a model can take.
 
-Letters: N nets, Q terminals, K contexts, P candidate pairs, M context occurrences, T and S terminal
-occurrences. On the quotient of a circuit, N, Q, K and P are classes, and occurrences count several times.
+Letters: N nets, Q terminals, K contexts, P candidate pairs, M context occurrences, R those with a rail,
+T and S terminal occurrences. On the quotient of a circuit, N, Q, K and P are classes, and occurrences count
+several times.
 """
 
 from __future__ import annotations
@@ -71,6 +72,9 @@ class DesignTensors:
     occurrence_context: Tensor  # [M]
     occurrence_pair: Tensor  # [M]
     context_count: Tensor  # [M] how often the context occurs in the pair
+    tied_context: Tensor  # [R] context in which a net meets a rail
+    tied_net: Tensor  # [R] that net
+    tied_count: Tensor  # [R] how often
     signal: Tensor  # [N] bool, not a rail
     net_row: Tensor  # [flat N] row of every flat net
     pair_row: Tensor  # [flat P] row of every candidate pair
@@ -96,9 +100,14 @@ class DesignTensors:
 
     @property
     def net_situation(self) -> Tensor:
-        """Signature of the terminals that every net row joins, [N] int64; equal ones repeat each other."""
+        """Signature of the terminals that every net row joins, [N] int64; equal ones repeat each other.
+
+        The rails it meets belong to it.
+        """
         key = self.terminal_exact[self.occurrence_terminal] * self.terminal_count.long()
-        return key.new_zeros(len(self.net_features)).index_add(0, self.occurrence_net, key)
+        tied = self.context_exact[self.tied_context] * self.tied_count.long()
+        found = key.new_zeros(len(self.net_features)).index_add(0, self.occurrence_net, key)
+        return found.index_add(0, self.tied_net, tied)
 
     @property
     def technology_log(self) -> float:
@@ -169,6 +178,9 @@ def design_tensors(
         occurrence_context=_index(contexts.occurrence_context),
         occurrence_pair=_index(contexts.occurrence_pair),
         context_count=torch.ones(len(contexts.occurrence_pair)),
+        tied_context=_index(contexts.tied_context),
+        tied_net=_index(contexts.tied_net),
+        tied_count=torch.ones(len(contexts.tied_net)),
         signal=torch.from_numpy(is_signal),
         net_row=torch.arange(circuit.net_count),
         pair_row=torch.arange(contexts.pair_count),
@@ -192,6 +204,7 @@ def class_tensors(
     classes = circuit_classes(graph, rounds)
     terminal, context = classes.terminal.representative, classes.context.representative
     played, joined, met = classes.net_in_terminal, classes.terminal_in_net, classes.context_in_pair
+    tied = classes.tied_in_net
     players = np.bincount(played.whole, weights=played.count, minlength=len(terminal))
     is_signal = graph.rails[classes.quotient.net.representative] == 0
     return DesignTensors(
@@ -216,6 +229,9 @@ def class_tensors(
         occurrence_context=_index(met.part),
         occurrence_pair=_index(met.whole),
         context_count=_counts(met.count),
+        tied_context=_index(tied.part),
+        tied_net=_index(tied.whole),
+        tied_count=_counts(tied.count),
         signal=torch.from_numpy(is_signal),
         net_row=_index(classes.quotient.net_class),
         pair_row=_index(classes.pair.row_class),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from circuitgcl.finetuning.held_out import HeldOutErrors
 from circuitgcl.finetuning.label_drawing import check_labels, drawn_labels
 from circuitgcl.finetuning.model_evidence import model_evidence
 from circuitgcl.finetuning.offset_fitting import MemoryConfig, MemoryTarget
-from circuitgcl.finetuning.refitting import Refit, extended, refit, refitted
+from circuitgcl.finetuning.refitting import Evidence, Refit, extended, refit, refitted
 from circuitgcl.models.capacitance import DECADE, CapacitanceModel
 from circuitgcl.models.checkpoint import CalibrationDesign, ModelCheckpoint, save_model
 from circuitgcl.models.memory import Source
@@ -100,13 +100,16 @@ def calibrate(
         if not model.coupling_trees.is_empty:
             raise ConfigError("refit_heads changes networks; this model estimates contexts by trees")
         refit_heads(model, tensors, config.memory, folds=config.folds, seed=config.seed)
-    evidence = model_evidence(model, tensors)
-    refits = {
-        key: refitted(evidence[key], target, config.memory, folds=config.folds, seed=config.seed)
-        for key, target in _targets(config).items()
-    }
-    errors = _held_out_errors(model, tensors, refits, config)
-    _apply(model, tensors, refits, config)
+    before = copy.deepcopy(model)
+    refits = _refit_all(
+        model,
+        tensors,
+        config,
+        lambda _, evidence, target: refitted(
+            evidence, target, config.memory, folds=config.folds, seed=config.seed
+        ),
+    )
+    errors = _held_out_errors(before, tensors, refits, config)
     coupling_error, load_error = (
         copy.deepcopy(checkpoint.coupling_error),
         copy.deepcopy(checkpoint.load_error),
@@ -163,31 +166,35 @@ def _check_units(model: CapacitanceModel, design: Design, tensors: DesignTensors
 
 
 def _targets(config: CalibrateConfig) -> dict[str, MemoryTarget]:
-    targets = {"coupling": MemoryTarget.CAPACITANCE, "load": MemoryTarget.CAPACITANCE}
+    """What is refitted, in this order: what couples to a rail is load, so loads come last."""
+    targets = {"coupling": MemoryTarget.CAPACITANCE}
     if not config.labels:  # single labels do not tell what does not couple
         targets["existence"] = MemoryTarget.EXISTENCE
-    return targets
+    return targets | {"load": MemoryTarget.CAPACITANCE}
 
 
-def _apply(
+def _refit_all(
     model: CapacitanceModel,
     designs: Sequence[DesignTensors],
-    refits: Mapping[str, Refit],
     config: CalibrateConfig,
-) -> None:
-    """Put offsets and memories into the model."""
+    fit: Callable[[str, Evidence, MemoryTarget], Refit],
+) -> dict[str, Refit]:
+    """Put the offsets and memories into the model that `fit` finds for each quantity."""
     salt = int(np.random.default_rng(config.seed).integers(1, 2**62))
-    coupling, load = refits["coupling"], refits["load"]
-    model.adjustment.offset.add_(coupling.source[Source.NETWORK] + coupling.relation)
-    shift = load.source[Source.NETWORK]
-    model.adjustment.load.add_(shift)
-    model.load_law.means.add_(shift / DECADE)  # the label law moves along
-    if coupling.levels.scale:
-        distant = _distant_offset(model, designs, float(coupling.source[Source.NETWORK]))
-        model.adjustment.distant.add_(distant)
-    for key, found in refits.items():
+    refits = {}
+    for key, target in _targets(config).items():
+        found = refits[key] = fit(key, model_evidence(model, designs)[key], target)
+        scale = found.source[Source.NETWORK]
+        if key == "coupling":
+            model.adjustment.offset.add_(scale + found.relation)
+            if found.levels.scale:
+                model.adjustment.distant.add_(_distant_offset(model, designs, float(scale)))
+        if key == "load":
+            model.adjustment.load.add_(scale)
+            model.load_law.means.add_(scale / DECADE)  # the label law moves along
         memory = f"{key}_memory"
         setattr(model, memory, extended(getattr(model, memory), found, salt))
+    return refits
 
 
 @torch.no_grad()
@@ -222,12 +229,12 @@ def _held_out_errors(
             kept.append(replace(design, labels=labels.kept(*(part != fold for part in of_label))))
             judged.append(replace(design, labels=labels.kept(*(part == fold for part in of_label))))
         fold_model = copy.deepcopy(model)
-        evidence = model_evidence(fold_model, kept)
-        refits = {
-            key: refit(evidence[key], chosen[key].levels, target, config.memory)
-            for key, target in _targets(config).items()
-        }
-        _apply(fold_model, kept, refits, config)
+        _refit_all(
+            fold_model,
+            kept,
+            config,
+            lambda key, evidence, target: refit(evidence, chosen[key].levels, target, config.memory),
+        )
         errors.collect(fold_model, judged)
     return errors
 

@@ -40,6 +40,7 @@ class MemoryEvidence:
     occurrence_count: Tensor | None = None  # [O] how often each counts; once when absent
     label_item: Tensor | None = None  # [I] the sum each label is of; the one of its own number when absent
     row_count: Tensor | None = None  # [R] how many contexts or terminals each row stands for; one when absent
+    given: Tensor | None = None  # [S] femtofarad each sum has beside its rows; nothing when absent
 
 
 def meeting(design: DesignTensors, network: Tensor) -> MemoryEvidence:
@@ -58,8 +59,14 @@ def meeting(design: DesignTensors, network: Tensor) -> MemoryEvidence:
     )
 
 
-def joining(design: DesignTensors, network: Tensor) -> MemoryEvidence:
-    """Labelled nets of a design as sums over its terminals, of which `network` [Q] says something."""
+def joining(design: DesignTensors, network: Tensor, given: Tensor) -> MemoryEvidence:
+    """Labelled nets of a design as sums over its terminals.
+
+    Args:
+        design: with labels.
+        network: [Q] what is said of the terminals.
+        given: [N] femtofarad of every net that no terminal explains.
+    """
     assert design.labels is not None
     return MemoryEvidence(
         network=network,
@@ -71,6 +78,7 @@ def joining(design: DesignTensors, network: Tensor) -> MemoryEvidence:
         target_ff=design.labels.load_ff,
         label_item=design.net_row,
         row_count=torch.bincount(design.terminal_row, minlength=len(network)),
+        given=given,
     )
 
 
@@ -125,6 +133,10 @@ def labelled_sums(evidence: Sequence[MemoryEvidence]) -> LabelledSums:
         torch.ones(len(e.occurrence_row)) if e.occurrence_count is None else e.occurrence_count
         for e in evidence
     ]
+    given = [
+        torch.zeros(size) if e.given is None else e.given[:size].detach()
+        for e, size in zip(evidence, sizes, strict=True)
+    ]
     return LabelledSums(
         base=torch.cat([e.network.detach() for e in evidence]),
         row=torch.cat(row),
@@ -133,6 +145,7 @@ def labelled_sums(evidence: Sequence[MemoryEvidence]) -> LabelledSums:
         sums=int(starts[-1]),
         label_sum=torch.cat(label),
         truth=torch.cat([e.target_ff for e in evidence]),
+        given=torch.cat([torch.zeros(0), *given]),
     )
 
 

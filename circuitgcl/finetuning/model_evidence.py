@@ -33,7 +33,12 @@ def model_evidence(model: CapacitanceModel, designs: Sequence[DesignTensors]) ->
         for key, memory, own, relations_of_rows in (
             ("coupling", model.coupling_memory, meeting(design, outputs.weight), relation),
             ("existence", model.existence_memory, meeting(design, outputs.hazard), relation),
-            ("load", model.load_memory, joining(design, outputs.load), nowhere),
+            (
+                "load",
+                model.load_memory,
+                joining(design, outputs.load, model.tied_load(design, outputs)),
+                nowhere,
+            ),
         ):
             value, source = memory(own.network, own.exact, own.structural)
             if key != "existence":

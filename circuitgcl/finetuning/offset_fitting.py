@@ -50,11 +50,12 @@ class LabelledSums:
     sums: int  # S
     label_sum: Tensor  # [I] which sum each label is of; on a quotient several are of one
     truth: Tensor  # [I] femtofarad; NaN where unknown
+    given: Tensor  # [S] what each sum has beside its rows, known from elsewhere
 
     def totals(self, value: Tensor) -> Tensor:
         """The labelled sums, [I], of rows whose contributions have the logarithms [R]."""
         parts = value.clamp(max=LARGEST_LOG)[self.row].exp()
-        total = torch.zeros(self.sums).index_add(0, self.sum, self.count * parts)
+        total = self.given.index_add(0, self.sum, self.count * parts)
         return total[self.label_sum]
 
 

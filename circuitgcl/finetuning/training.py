@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -28,17 +28,23 @@ from circuitgcl.finetuning.tree_fitting import TreesConfig, fit_trees
 from circuitgcl.graph.feature_schema import TERMINAL_FEATURES
 from circuitgcl.losses import BalancedMSEKind
 from circuitgcl.models.capacitance import (
+    DECADE,
     CapacitanceModel,
+    ContextOutputs,
     CouplingOutputs,
+    LoadOutputs,
     ModelConfig,
     coupling_tree_inputs,
     load_tree_inputs,
 )
 from circuitgcl.models.memory import ContextMemory
-from circuitgcl.models.scaling import TargetScale
+from circuitgcl.models.scaling import FLOOR_FF, TargetScale
 
 IS_LEAF = [feature.name for feature in TERMINAL_FEATURES].index("is_leaf")
-BODY_GUESS = -3.0  # natural logarithm, of a body beside a leaf cell
+# natural logarithms, of a body beside a leaf cell
+BODY_GUESS = -3.0
+BODY_LOAD_GUESS = -1.0  # wires between cells have load of their own
+FORCED_LOAD_NOISE = 0.03  # decades, about what known cells are wrong by
 _BY_EPOCH: Any = {"on_step": False, "on_epoch": True, "batch_size": 1, "sync_dist": True}
 
 
@@ -187,10 +193,24 @@ class FinetuneModule(lightning.LightningModule):
         embedding = self.embedding(design)
         outputs = self.model.contexts(design, embedding)
         load = self.model.load(design, embedding, outputs).of(design.net_row)
+        if self.training:
+            load = self._forced(design, embedding, load)
         coupling, reference = self.model.coupling(design, outputs), self.model.reference_log(design)
         flat = coupling.of(design.pair_row)
         found = self.coupling_task.losses(flat, labels.candidate_ff, reference)
         return found | self.load_task.losses(load, labels.load_ff, reference), coupling
+
+    def _forced(self, design: DesignTensors, embedding: Tensor, load: LoadOutputs) -> LoadOutputs:
+        """Classes told by the labelled load and noise.
+
+        The networks' load is on the balanced scale, and the trees' is not there yet.
+        """
+        labels = design.labels
+        assert labels is not None
+        truth = labels.load_ff.clamp(min=FLOOR_FF).log()
+        told = truth + FORCED_LOAD_NOISE * DECADE * torch.randn_like(truth)
+        told = told.where(torch.isfinite(told), load.farad_log)
+        return replace(load, class_logits=self.model.class_logits(design, embedding, told, design.net_row))
 
     def set_label_laws(self) -> None:
         """Hand the training label laws to the model, which needs them to leave the balanced scale again."""
@@ -231,20 +251,24 @@ def fit_contribution_trees(
 
     They add to what a calibration has put on contexts and terminals, too.
     """
-    coupling, load = [], []
+    coupling = []
     for design in designs:
         reference = torch.tensor(model.reference_log(design))
         start = model.adjustment(reference.expand(len(design.context_side)), design.context_features)
         coupling.append(meeting(design, start))
-        start = (reference + model.adjustment.load).expand(len(design.terminal_features))
-        load.append(joining(design, start))
     inputs = [coupling_tree_inputs(design) for design in designs]
     guess = [coupling_guess(design) for design in designs]
     model.coupling_trees = fit_trees(
         coupling, inputs, config, seed=seed, guess=guess, older=model.coupling_trees
     )
+    load = []
+    for design, outputs in zip(designs, _outputs(model, designs), strict=True):
+        start = model.reference_log(design) + model.adjustment.load
+        start = start.expand(len(design.terminal_features))
+        load.append(joining(design, start, model.tied_load(design, outputs)))
     inputs = [load_tree_inputs(design) for design in designs]
-    model.load_trees = fit_trees(load, inputs, config, seed=seed, older=model.load_trees)
+    guess = [torch.where(d.terminal_features[:, IS_LEAF] > 0, 0.0, BODY_LOAD_GUESS) for d in designs]
+    model.load_trees = fit_trees(load, inputs, config, seed=seed, guess=guess, older=model.load_trees)
 
 
 def coupling_guess(design: DesignTensors) -> Tensor:
@@ -263,14 +287,20 @@ def fit_memories(
     """Fit the three memories of a model with trained networks."""
     for name in ("coupling_memory", "existence_memory", "load_memory"):
         setattr(model, name, ContextMemory())
-    coupling, existence, load = [], [], []
-    model.eval()
-    with torch.no_grad():
-        for design in designs:
-            outputs = model.contexts(design, model.embed(design))
-            coupling.append(meeting(design, outputs.weight))
-            existence.append(meeting(design, outputs.hazard))
-            load.append(joining(design, outputs.load))
+    found = _outputs(model, designs)
+    coupling = [meeting(design, outputs.weight) for design, outputs in zip(designs, found, strict=True)]
+    existence = [meeting(design, outputs.hazard) for design, outputs in zip(designs, found, strict=True)]
     model.coupling_memory = fit_memory(coupling, MemoryTarget.CAPACITANCE, config, salt=salt)
     model.existence_memory = fit_memory(existence, MemoryTarget.EXISTENCE, config, salt=salt)
+    load = [  # with what the memories of couplings say of rails
+        joining(design, outputs.load, model.tied_load(design, outputs))
+        for design, outputs in zip(designs, found, strict=True)
+    ]
     model.load_memory = fit_memory(load, MemoryTarget.CAPACITANCE, config, salt=salt)
+
+
+@torch.no_grad()
+def _outputs(model: CapacitanceModel, designs: Sequence[DesignTensors]) -> list[ContextOutputs]:
+    """What the model says of the contexts and terminals of every design."""
+    model.eval()
+    return [model.contexts(design, model.embed(design)) for design in designs]

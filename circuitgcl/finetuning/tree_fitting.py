@@ -123,7 +123,7 @@ def _member(
     for number in range(config.rounds):
         value = (base + added)[sums.row].double()
         part = sums.count * value.exp()
-        total = torch.zeros(sums.sums, dtype=torch.double).index_add(0, sums.sum, part)[sums.sum]
+        total = sums.given.double().index_add(0, sums.sum, part)[sums.sum]
         weight = labels[sums.sum] * part / total
         target = added[sums.row] + asked[sums.sum] - torch.log(total)
         mass, mean = _means(group[sums.row], weight, target, len(distinct))

@@ -50,6 +50,7 @@ class CircuitClasses:
     net_in_terminal: ClassOccurrences  # net classes (part) that play a terminal class
     terminal_in_net: ClassOccurrences  # terminal classes (part) that a net class joins
     context_in_pair: ClassOccurrences  # contexts (part) of a pair class
+    tied_in_net: ClassOccurrences  # contexts (part) in which a net class meets a rail
 
 
 def circuit_classes(graph: CircuitGraph, rounds: int) -> CircuitClasses:
@@ -67,9 +68,6 @@ def circuit_classes(graph: CircuitGraph, rounds: int) -> CircuitClasses:
             multisets(row, combined(colours.net)[flat], len(terminals.local)),
         )
     )
-    joined = hashed(terminal.row_class)
-    net_colours = combined(colours.net, multisets(flat, joined[row], circuit.net_count))
-    quotient = quotient_graph(circuit, graph.rails, graph.net_features, colours, net_colours)
     side_a, side_b = terminal.row_class[contexts.side_a], terminal.row_class[contexts.side_b]
     context = classes_of(
         combined(
@@ -79,7 +77,13 @@ def circuit_classes(graph: CircuitGraph, rounds: int) -> CircuitClasses:
             contexts.key_structural,
         )
     )
-    member = hashed(context.row_class)
+    joined, member = hashed(terminal.row_class), hashed(context.row_class)
+    net_colours = combined(
+        colours.net,
+        multisets(flat, joined[row], circuit.net_count),
+        multisets(contexts.tied_net, member[contexts.tied_context], circuit.net_count),
+    )
+    quotient = quotient_graph(circuit, graph.rails, graph.net_features, colours, net_colours)
     pair = classes_of(
         multisets(contexts.occurrence_pair, member[contexts.occurrence_context], contexts.pair_count)
     )
@@ -96,6 +100,7 @@ def circuit_classes(graph: CircuitGraph, rounds: int) -> CircuitClasses:
         context_in_pair=_occurrences(
             context.row_class[contexts.occurrence_context], contexts.occurrence_pair, pair
         ),
+        tied_in_net=_occurrences(context.row_class[contexts.tied_context], contexts.tied_net, quotient.net),
     )
 
 

@@ -8,7 +8,8 @@ what one context contributes is the same wherever that context occurs. Two nets 
 
 A context is identified by its two sides, each a (definition, local net). All of it is enumerated per
 definition and mapped onto flat nets by index arithmetic; the pairs that have a context are the candidate
-pairs.
+pairs. Where one of the two is tied to a rail, as the word line of a dummy cell, what would be coupling
+elsewhere is load of the other.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def terminal_rows(circuit: FlatCircuit, terminals: TerminalTable) -> NDArray[np.
 
 @dataclass(frozen=True, kw_only=True)
 class ContextTable:
-    """Distinct contexts of a circuit, K rows, and their occurrences, M rows."""
+    """Distinct contexts of a circuit, K rows, and their occurrences: M between signals, R with a rail."""
 
     kind: NDArray[np.int8]  # [K] ContextKind
     side_a: IntArray  # [K] row of the TerminalTable
@@ -74,6 +75,8 @@ class ContextTable:
     pair: NDArray[np.int32]  # [P, 2] flat nets, a < b
     occurrence_pair: IntArray  # [M]
     occurrence_context: IntArray  # [M]
+    tied_net: IntArray  # [R] flat signal net that meets a rail
+    tied_context: IntArray  # [R]
 
     @property
     def pair_count(self) -> int:
@@ -131,6 +134,8 @@ class _Templates:
         self.structural: list[HashArray] = []
         self.pairs: list[IntArray] = []  # [*, 2] flat nets
         self.occurrences: list[IntArray] = []  # context row of each of them
+        self.tied_nets: list[IntArray] = []  # flat
+        self.tied_contexts: list[IntArray] = []  # context row of each of them
 
     def add(self, columns: Index, exact: HashArray, structural: HashArray) -> Index:
         """Numbers of new rows.
@@ -152,11 +157,14 @@ class _Templates:
         return np.array([self.identities.get(code, -1) for code in identities.tolist()], np.int64)
 
     def occur(self, flat: IntArray, rows: Index, rails: NDArray[np.int8]) -> None:
-        """Add occurrences between the flat nets `flat` [*, 2], except on rails and within one net."""
-        a, b = flat[:, 0], flat[:, 1]
-        keep = (a != b) & (rails[a] == 0) & (rails[b] == 0)
+        """Add occurrences between the flat nets `flat` [*, 2], except between rails and within one net."""
+        is_signal = rails[flat] == 0
+        keep = is_signal.all(axis=1) & (flat[:, 0] != flat[:, 1])
         self.pairs.append(flat[keep])
         self.occurrences.append(rows[keep].astype(np.int32))
+        tied = is_signal[:, 0] != is_signal[:, 1]
+        self.tied_nets.append(flat[tied][is_signal[tied]])
+        self.tied_contexts.append(rows[tied].astype(np.int32))
 
     def assembled(self, nets: int) -> ContextTable:
         """The rows that occur, in the order of their first mention, and their occurrences."""
@@ -165,24 +173,28 @@ class _Templates:
         code, occurrence_pair = np.unique(
             flat.min(axis=1).astype(np.int64) * nets + flat.max(axis=1), return_inverse=True
         )
-        rows = np.concatenate([np.zeros(0, np.int32), *self.occurrences])
+        nothing = np.zeros(0, np.int32)
+        rows = np.concatenate([nothing, *self.occurrences])
+        tied_rows = np.concatenate([nothing, *self.tied_contexts])
         is_used = np.zeros(self.count, bool)
-        is_used[rows] = True
+        is_used[rows], is_used[tied_rows] = True, True
         occurring = np.flatnonzero(is_used)
         number = (np.cumsum(is_used) - 1).astype(np.int32)
         columns = np.concatenate([np.zeros((0, 5), np.int64), *self.columns])[occurring].T
-        nothing = np.zeros(0, np.uint64)
+        no_key = np.zeros(0, np.uint64)
         return ContextTable(
             kind=columns[0].astype(np.int8),
             side_a=columns[1].astype(np.int32),
             side_b=columns[2].astype(np.int32),
             relation=columns[3].astype(np.int8),
             coordinate=columns[4].astype(np.int8),
-            key_exact=np.concatenate([nothing, *self.exact])[occurring],
-            key_structural=np.concatenate([nothing, *self.structural])[occurring],
+            key_exact=np.concatenate([no_key, *self.exact])[occurring],
+            key_structural=np.concatenate([no_key, *self.structural])[occurring],
             pair=np.stack([code // nets, code % nets], axis=1).astype(np.int32),
             occurrence_pair=occurrence_pair.astype(np.int32).ravel(),
             occurrence_context=number[rows],
+            tied_net=np.concatenate([nothing, *self.tied_nets]),
+            tied_context=number[tied_rows],
         )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from circuitgcl.graph.indices import IndexRelation
 from circuitgcl.schema import DeviceType, PinRole
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MAX_COORDINATES = 4
 
 COUNT, FLAG, SHARE = "count", "0 or 1", "0 to 1"

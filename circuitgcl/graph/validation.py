@@ -46,6 +46,7 @@ def _faults(graph: CircuitGraph) -> Iterator[str]:
     columns = ("side_a", "side_b", "relation", "coordinate", "key_exact", "key_structural")
     yield from _lengths({f"contexts.{name}": (getattr(contexts, name), kinds) for name in columns})
     yield from _lengths({"occurrence_context": (contexts.occurrence_context, len(contexts.occurrence_pair))})
+    yield from _lengths({"tied_context": (contexts.tied_context, len(contexts.tied_net))})
     if int(circuit.pin_offset[-1]) != circuit.pin_count or (np.diff(circuit.pin_offset) < 0).any():
         yield f"pin_offset does not run from 0 to the {circuit.pin_count} pins"
     yield from _indices("rails", graph.rails, len(RailKind), "kinds of nets")
@@ -70,6 +71,8 @@ def _faults(graph: CircuitGraph) -> Iterator[str]:
     yield from _indices("side_b", contexts.side_b, locals_, "terminals")
     yield from _indices("occurrence_context", contexts.occurrence_context, kinds, "contexts")
     yield from _indices("occurrence_pair", contexts.occurrence_pair, contexts.pair_count, "pairs")
+    yield from _indices("tied_context", contexts.tied_context, kinds, "contexts")
+    yield from _indices("tied_net", contexts.tied_net, nets, "nets")
     yield from _indices("pair", contexts.pair, nets, "nets")
     if not (graph.rails == 0).any():
         yield "there is no signal net"
@@ -80,6 +83,8 @@ def _faults(graph: CircuitGraph) -> Iterator[str]:
         yield "candidate pairs do not ascend, or one is there twice"
     if graph.rails[contexts.pair].any():
         yield "a candidate pair holds a rail"
+    if graph.rails[contexts.tied_net].any():
+        yield "a rail is said to meet a rail"
     for name, rows, columns_ in (
         ("net_features", nets, NET_FEATURES),
         ("terminal_features", locals_, TERMINAL_FEATURES),

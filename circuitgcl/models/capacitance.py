@@ -5,8 +5,11 @@ Coupling of nets a and b, with :math:`n_{abk}` occurrences of context k between 
 .. math:: C(a,b) = \sum_k n_{abk}\, e^{w_k}, \qquad
           P(\text{coupled}) = 1 - \exp\Big(-\sum_k n_{abk}\, e^{\lambda_k}\Big),
 
-load to ground of net a that joins terminal q of :math:`m_{aq}` instances: :math:`\sum_q m_{aq}\,
-e^{l_q}`. The exponents come from boosted trees over context descriptors, or from networks over these and node
+load to ground of net a that joins terminal q of :math:`m_{aq}` instances, and meets a rail in context k
+:math:`r_{ak}` times: :math:`\sum_q m_{aq}\, e^{l_q} + \sum_k r_{ak}\, e^{w_k} (1 - e^{-e^{\lambda_k}})`,
+since what couples to a rail is load.
+
+The exponents come from boosted trees over context descriptors, or from networks over these and node
 embeddings, corrected by a memory of known contexts. Every combination of the two sides is symmetric, hence
 C(a,b) = C(b,a) exactly.
 """
@@ -25,7 +28,7 @@ from torch import Tensor, nn
 
 from circuitgcl.config import name_choices
 from circuitgcl.data.labels import Ground
-from circuitgcl.data.tensors import DesignTensors
+from circuitgcl.data.tensors import FARAD_PER_FEMTO, DesignTensors
 from circuitgcl.graph.feature_schema import NET_FEATURES, PAIR_FEATURES, TERMINAL_FEATURES
 from circuitgcl.graph.pair_encodings import pair_encoding_schema
 from circuitgcl.models.adjustment import Adjustment
@@ -36,7 +39,7 @@ from circuitgcl.models.memory import ContextMemory, Source
 from circuitgcl.models.neighbourhoods import blocks
 from circuitgcl.models.partitioned import net_embeddings
 from circuitgcl.models.perceptron import perceptron
-from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, Standardiser
+from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, Standardiser, TargetScale
 
 LOG_RANGE = (-14.0, 7.0)  # natural logarithm of femtofarad a single context may contribute
 HAZARD_RANGE = (-12.0, 4.0)
@@ -47,6 +50,8 @@ LOAD_TREE_INPUTS = len(TERMINAL_FEATURES) + len(NET_FEATURES)
 MEAN_DECIMALS = 3
 LOWEST_LABEL_DECADES = math.log10(FLOOR_FF)
 DECADE = math.log(10.0)
+CLASS_NOISE_DECADES = 0.03  # of a load, before it is learned
+LEAST_PROBABILITY = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +122,13 @@ def _start_at(head: nn.Sequential, *outputs: float) -> None:
         last.bias.copy_(torch.tensor(outputs))
 
 
+def _start_at_nothing(head: nn.Sequential) -> None:
+    last = head[-1]
+    assert isinstance(last, nn.Linear)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+
+
 def symmetric(a: Tensor, b: Tensor) -> Tensor:
     """Order-free combination of two sides: sum and absolute difference, [*, F] twice to [*, 2F]."""
     return torch.cat([a + b, (a - b).abs()], dim=-1)
@@ -142,6 +154,8 @@ class CapacitanceModel(nn.Module):
     Shapes are those of `DesignTensors`; capacitances inside are natural logarithms of femtofarad.
     """
 
+    class_cuts: Tensor  # [CLASS_COUNT - 1] limits of the classes of loads
+
     def __init__(self, config: ModelConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ModelConfig()
@@ -159,6 +173,9 @@ class CapacitanceModel(nn.Module):
         self.distant_line = nn.Linear(len(pair_encoding_schema()) + 1, 1).requires_grad_(False)
         self.set_distant_line(np.zeros(len(pair_encoding_schema()) + 1), UNKNOWN_DISTANT_DECADES)
         self.class_head = perceptron(net + 1, hidden, CLASS_COUNT, dropout)
+        self.class_noise_log = nn.Parameter(torch.tensor(math.log(CLASS_NOISE_DECADES * DECADE)))
+        cuts = np.log(np.array(TargetScale.named(config.target_scale).cuts_farad) / FARAD_PER_FEMTO)
+        self.register_buffer("class_cuts", torch.from_numpy(cuts).float())
         self.coupling_memory = ContextMemory()
         self.existence_memory = ContextMemory()
         self.load_memory = ContextMemory()
@@ -170,6 +187,7 @@ class CapacitanceModel(nn.Module):
         # near a small cell's coupling and load
         _start_at(self.context_head, -3.5, -1.0)
         _start_at(self.load_head, -2.0)
+        _start_at_nothing(self.class_head)
 
     @contextmanager
     def forgetting(self) -> Iterator[None]:
@@ -240,39 +258,91 @@ class CapacitanceModel(nn.Module):
 
     def coupling(self, design: DesignTensors, outputs: ContextOutputs) -> CouplingOutputs:
         """Coupling of all candidate pairs, memory included."""
-        keys = design.context_exact, design.context_structural
-        weight, source = self.coupling_memory(outputs.weight, *keys)
-        hazard, _ = self.existence_memory(outputs.hazard, *keys)
-        pair, occurrence, count = design.occurrence_pair, design.occurrence_context, design.context_count
-        value = weight[occurrence]
-        farad_log = log_sum_by(pair, value, design.pair_rows, count)
-        doubt = outputs.weight_doubt.where(source != int(Source.MEMORY), 0.0)[occurrence]
-        total_hazard = log_sum_by(pair, hazard[occurrence], design.pair_rows, count).exp()
-        main = _main_source(pair, value, source[occurrence], design.pair_rows, count)
-        return CouplingOutputs(
-            farad_log=self._given_coupling(farad_log, main),
-            existence=-torch.expm1(-total_hazard),
-            source=main,
-            doubt=_doubt_of_sums(pair, value, doubt, farad_log, count),
+        weight, hazard, source = self._remembered(design, outputs)
+        pair, rows, count = design.occurrence_pair, design.occurrence_context, design.context_count
+        met = _Parts(
+            whole=pair, value=weight[rows], source=source[rows], doubt=outputs.weight_doubt[rows], count=count
         )
+        total = met.summed(design.pair_rows)
+        total_hazard = log_sum_by(pair, hazard[rows], design.pair_rows, count).exp()
+        return CouplingOutputs(
+            farad_log=self._given_coupling(total.farad_log, total.source),
+            existence=-torch.expm1(-total_hazard),
+            source=total.source,
+            doubt=total.doubt,
+        )
+
+    def _remembered(
+        self, design: DesignTensors, outputs: ContextOutputs, rows: Tensor | slice = slice(None)
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Weight, hazard and source of the weight of some contexts, memory included."""
+        keys = design.context_exact[rows], design.context_structural[rows]
+        weight, source = self.coupling_memory(outputs.weight[rows], *keys)
+        hazard, _ = self.existence_memory(outputs.hazard[rows], *keys)
+        return weight, hazard, source
+
+    def _tied(self, design: DesignTensors, outputs: ContextOutputs) -> _Parts:
+        """What nets have to the rails that they meet, by context.
+
+        Nothing for a model of what extractors call ground, from which rails are left out.
+        """
+        kept = slice(0 if self.config.ground is Ground.EXTRACTOR else None)
+        rows = design.tied_context[kept]
+        weight, hazard, source = self._remembered(design, outputs, rows)
+        likely = torch.log(-torch.expm1(-hazard.exp()) + 1e-12)
+        return _Parts(
+            whole=design.tied_net[kept],
+            value=(weight + likely).detach(),  # labels of couplings tell what these are
+            source=source,
+            doubt=outputs.weight_doubt[rows],
+            count=design.tied_count[kept],
+        )
+
+    def tied_load(self, design: DesignTensors, outputs: ContextOutputs) -> Tensor:
+        """What the nets have to rails that they meet in some instances only, [N] femtofarad."""
+        tied = self._tied(design, outputs)
+        parts = tied.count * tied.value.exp()
+        return parts.new_zeros(len(design.net_features)).index_add(0, tied.whole, parts)
 
     def load(self, design: DesignTensors, embedding: Tensor, outputs: ContextOutputs) -> LoadOutputs:
         """Load to ground and class logits of all nets, memory included."""
         value, source = self.load_memory(outputs.load, design.terminal_exact, design.terminal_structural)
-        nets, occurrence = len(design.net_features), design.occurrence_terminal
-        net, count = design.occurrence_net, design.terminal_count
-        farad_log = log_sum_by(net, value[occurrence], nets, count)
-        doubt = outputs.load_doubt.where(source != int(Source.MEMORY), 0.0)[occurrence]
-        doubt = _doubt_of_sums(net, value[occurrence], doubt, farad_log, count)
-        main = _main_source(net, value[occurrence], source[occurrence], nets, count)
-        farad_log = self._natural_load(farad_log, main, self.reference_log(design))
-        inputs = torch.cat([self._nets(design, embedding), farad_log.unsqueeze(1)], dim=1)
+        rows = design.occurrence_terminal
+        joined = _Parts(
+            whole=design.occurrence_net,
+            value=value[rows],
+            source=source[rows],
+            doubt=outputs.load_doubt[rows],
+            count=design.terminal_count,
+        )
+        total = joined.beside(self._tied(design, outputs)).summed(len(design.net_features))
+        farad_log = self._natural_load(total.farad_log, total.source, self.reference_log(design))
         return LoadOutputs(
             farad_log=farad_log,
-            source=main,
-            doubt=doubt,
-            class_logits=self.class_head(inputs),
+            source=total.source,
+            doubt=total.doubt,
+            class_logits=self.class_logits(design, embedding, farad_log),
         )
+
+    def class_logits(
+        self, design: DesignTensors, embedding: Tensor, farad_log: Tensor, rows: Tensor | slice = slice(None)
+    ) -> Tensor:
+        """Logits of the classes of nets that have the given load, [R, CLASS_COUNT].
+
+        An ordered probit, the probability of every class for a load known but for normal noise, which a head
+        corrects by what the nets are.
+
+        Args:
+            design: the design.
+            embedding: [N, H] of its nets.
+            farad_log: [R] natural logarithm of femtofarad.
+            rows: [R] their net rows; all when absent.
+        """
+        below = torch.special.ndtr((self.class_cuts - farad_log.unsqueeze(1)) / self.class_noise_log.exp())
+        ordered = torch.diff(nn.functional.pad(nn.functional.pad(below, (1, 0)), (0, 1), value=1.0), dim=1)
+        inputs = torch.cat([self._nets(design, embedding)[rows], farad_log.unsqueeze(1)], dim=1)
+        logits: Tensor = torch.log(ordered + LEAST_PROBABILITY) + self.class_head(inputs)
+        return logits
 
     def distant(self, design: DesignTensors, encoding: Tensor) -> Tensor:
         """Coupling of pairs without any context, should it exist.
@@ -362,15 +432,42 @@ def mean_and_doubt(said: Tensor) -> Tensor:
     return torch.stack([said.mean(dim=1).clamp(*LOG_RANGE), said.std(dim=1, correction=0)])
 
 
-def _doubt_of_sums(index: Tensor, values: Tensor, doubt: Tensor, total: Tensor, count: Tensor) -> Tensor:
-    """Doubt of each sum: that of its parts, to the weight of their shares."""
-    share = count * (values - total[index]).exp()
-    return torch.zeros_like(total).index_add(0, index, share * doubt)
+@dataclass(frozen=True, kw_only=True)
+class _Sums:
+    """Sums of capacitances, as pairs and nets are."""
+
+    farad_log: Tensor  # [S]
+    source: Tensor  # [S] of the largest contribution; `NETWORK` where there is nothing
+    doubt: Tensor  # [S] that of the parts, to the weight of their shares
 
 
-def _main_source(index: Tensor, values: Tensor, source: Tensor, size: int, count: Tensor) -> Tensor:
-    """Source that contributes most to each sum, [size]; `NETWORK` where there is nothing."""
-    shares = torch.zeros(size, len(Source), device=values.device)
-    shares.index_put_((index, source), count * values.exp(), accumulate=True)
-    best = shares.argmax(dim=1)
-    return torch.where(shares.sum(dim=1) > 0, best, int(Source.NETWORK))
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """I contributions to sums of capacitances."""
+
+    whole: Tensor  # [I] which sum
+    value: Tensor  # [I] natural logarithm of femtofarad
+    source: Tensor  # [I]
+    doubt: Tensor  # [I] of what trees say of it
+    count: Tensor  # [I] how often it occurs
+
+    def beside(self, other: _Parts) -> _Parts:
+        """Contributions of both."""
+        return _Parts(
+            **{f.name: torch.cat([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)}
+        )
+
+    def summed(self, size: int) -> _Sums:
+        """All that contributes to each of so many sums."""
+        total = log_sum_by(self.whole, self.value, size, self.count)
+        shares = torch.zeros(size, len(Source), device=self.value.device)
+        parts = self.count * self.value.exp()
+        shares.index_put_((self.whole, self.source), parts, accumulate=True)
+        best = torch.where(shares.sum(dim=1) > 0, shares.argmax(dim=1), int(Source.NETWORK))
+        doubt = self.doubt.where(self.source != int(Source.MEMORY), 0.0)
+        share = self.count * (self.value - total[self.whole]).exp()
+        return _Sums(
+            farad_log=total,
+            source=best,
+            doubt=torch.zeros_like(total).index_add(0, self.whole, share * doubt),
+        )
