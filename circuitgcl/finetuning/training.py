@@ -44,6 +44,7 @@ IS_LEAF = [feature.name for feature in TERMINAL_FEATURES].index("is_leaf")
 # natural logarithms, of a body beside a leaf cell
 BODY_GUESS = -3.0
 BODY_LOAD_GUESS = -1.0  # wires between cells have load of their own
+GOLDEN_STEP = (math.sqrt(5.0) - 1.0) / 2.0  # fills the unit interval evenly
 FORCED_LOAD_NOISE = 0.03  # decades, about what known cells are wrong by
 _BY_EPOCH: Any = {"on_step": False, "on_epoch": True, "batch_size": 1, "sync_dist": True}
 
@@ -193,8 +194,7 @@ class FinetuneModule(lightning.LightningModule):
         embedding = self.embedding(design)
         outputs = self.model.contexts(design, embedding)
         load = self.model.load(design, embedding, outputs).of(design.net_row)
-        if self.training:
-            load = self._forced(design, embedding, load)
+        load = self._forced(design, embedding, load)
         coupling, reference = self.model.coupling(design, outputs), self.model.reference_log(design)
         flat = coupling.of(design.pair_row)
         found = self.coupling_task.losses(flat, labels.candidate_ff, reference)
@@ -208,7 +208,7 @@ class FinetuneModule(lightning.LightningModule):
         labels = design.labels
         assert labels is not None
         truth = labels.load_ff.clamp(min=FLOOR_FF).log()
-        told = truth + FORCED_LOAD_NOISE * DECADE * torch.randn_like(truth)
+        told = truth + FORCED_LOAD_NOISE * DECADE * _even_noise(len(truth)).to(truth)
         told = told.where(torch.isfinite(told), load.farad_log)
         return replace(load, class_logits=self.model.class_logits(design, embedding, told, design.net_row))
 
@@ -219,6 +219,12 @@ class FinetuneModule(lightning.LightningModule):
             balanced = task.regression.balanced
             if balanced is not None and balanced.kind is BalancedMSEKind.GAI:
                 law.set(balanced.places, balanced.variances, balanced.weights, balanced.noise_scale.detach())
+
+
+def _even_noise(count: int) -> Tensor:
+    """[count] normal numbers that are the same for every design and process: quantiles in golden steps."""
+    place = (0.5 + GOLDEN_STEP * torch.arange(count, dtype=torch.double)) % 1.0
+    return torch.special.ndtri(place.clamp(1e-6, 1.0 - 1e-6))
 
 
 def _total(losses: Mapping[str, Tensor]) -> Tensor:

@@ -363,16 +363,14 @@ class TestMemory:
 
 def test_gradient_reaches_heads_and_encoder(model: CapacitanceModel, design: DesignTensors) -> None:
     model.train()
+    torch.nn.init.normal_(model.class_head[-1].weight)  # corrects nothing at first
     embedding = model.embed(design)
     outputs = model.contexts(design, embedding)
     load = model.load(design, embedding, outputs)
     coupling = model.coupling(design, outputs)
-    loss = (
-        coupling.farad_log.sum()
-        + coupling.existence.sum()
-        + load.farad_log.sum()
-        + load.class_logits[:, 0].sum()
-    )
+    near_a_limit = (model.class_cuts[1] + 0.05).expand(len(design.net_features))
+    classes = model.class_logits(design, embedding, near_a_limit)
+    loss = coupling.farad_log.sum() + coupling.existence.sum() + load.farad_log.sum() + classes[:, 2].sum()
     loss.backward()
     silent = [
         name
