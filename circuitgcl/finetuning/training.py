@@ -224,7 +224,8 @@ class FinetuneModule(lightning.LightningModule):
 def _even_noise(count: int) -> Tensor:
     """[count] normal numbers that are the same for every design and process: quantiles in golden steps."""
     place = (0.5 + GOLDEN_STEP * torch.arange(count, dtype=torch.double)) % 1.0
-    return torch.special.ndtri(place.clamp(1e-6, 1.0 - 1e-6))
+    noise: Tensor = torch.special.ndtri(place.clamp(1e-6, 1.0 - 1e-6))
+    return noise
 
 
 def _total(losses: Mapping[str, Tensor]) -> Tensor:

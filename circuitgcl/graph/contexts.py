@@ -224,6 +224,8 @@ class _Enumeration:
         self.circuit, self.rails, self.terminals, self.prints = circuit, rails, terminals, prints
         self.templates = templates
         self.leaves = _leaf_offsets(circuit)
+        self.is_signal = np.zeros(len(terminals.definition), bool)  # [Q] no rail in at least one instance
+        self.is_signal[terminal_rows(circuit, terminals)[rails[circuit.terminal_net] == 0]] = True
 
     def nets(self, index: int, instances: Index) -> IntArray:
         """Flat nets of all local nets of instances of one definition, [instances, n]."""
@@ -231,9 +233,10 @@ class _Enumeration:
         nets: IntArray = self.circuit.terminal_net[self.circuit.terminal_offset[instances][:, None] + local]
         return nets
 
-    def signal(self, nets: IntArray) -> Index:
-        """Local nets that are no rail in at least one of the instances."""
-        return np.flatnonzero((self.rails[nets] == 0).any(axis=0))
+    def signal(self, index: int) -> Index:
+        """Local nets of a definition that are no rail in at least one of its instances."""
+        first, last = self.terminals.offset[index : index + 2]
+        return np.flatnonzero(self.is_signal[first:last])
 
     def same(self, index: int, instances: Index) -> None:
         """Contexts inside one instance of a definition."""
@@ -241,7 +244,7 @@ class _Enumeration:
         nets = self.nets(index, instances)
         names = IndexedNames.of(definition.net_labels)
         is_leaf = len(definition.device_card) > 0
-        pairs = (leaf_pairs if is_leaf else routing_pairs)(definition, self.signal(nets), names)
+        pairs = (leaf_pairs if is_leaf else routing_pairs)(definition, self.signal(index), names)
         if not len(pairs):
             return
         # wires between blocks and in arrays are known by what they join; those of a cell by the cell as well
@@ -317,7 +320,8 @@ class _Enumeration:
         """Contexts of signal nets of the lower instances [B] with those of the upper [B]."""
         nets_a = self.nets(facing.lower_definition, lowers)
         nets_b = self.nets(facing.upper_definition, uppers)
-        a, b = self._facing_nets(facing, self.signal(nets_a), self.signal(nets_b))
+        lower, upper = self.signal(facing.lower_definition), self.signal(facing.upper_definition)
+        a, b = self._facing_nets(facing, lower, upper)
         if not len(a):
             return
         side_a = self.terminals.offset[facing.lower_definition] + a

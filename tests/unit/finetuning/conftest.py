@@ -23,12 +23,16 @@ mf br wl nq gnd nmos w=0.2u l=0.05u
 FEMTO = 1e-15
 
 
-def _deck(rows: int, columns: int) -> str:
+def _deck(rows: int, columns: int, tied: int) -> str:
     lines = [f"* {rows} by {columns} bits", BIT]
     bits = " ".join(f"bl_{c} br_{c}" for c in range(columns))
     words = " ".join(f"wl_{r}" for r in range(rows))
     lines.append(f".subckt array {bits} {words} vdd gnd")
-    lines += [f"xbit_r{r}_c{c} bl_{c} br_{c} wl_{r} vdd gnd bit" for r in range(rows) for c in range(columns)]
+    lines += [
+        f"xbit_r{r}_c{c} bl_{c} br_{c} {f'wl_{r}' if r < rows - tied else 'gnd'} vdd gnd bit"
+        for r in range(rows)
+        for c in range(columns)
+    ]
     return "\n".join([*lines, ".ends", ""])
 
 
@@ -49,6 +53,7 @@ def _additive_labels(graph: CircuitGraph) -> Labels:
     row = np.repeat(terminals.offset[circuit.instance_definition], counts) + local
     share = np.array([_drawn(k, 0.05, 2.0) for k in terminals.key_exact.tolist()])
     load = np.bincount(circuit.terminal_net, share[row], minlength=circuit.net_count)
+    load += np.bincount(contexts.tied_net, weight[contexts.tied_context], minlength=circuit.net_count)
     load[graph.rails != 0] = np.nan
     coupled = coupling > 0
     return Labels(
@@ -72,12 +77,17 @@ def _additive_labels(graph: CircuitGraph) -> Labels:
 
 @pytest.fixture
 def array(tmp_path: Path) -> Callable[..., Design]:
-    """Builds bit arrays whose extracted capacitances are exact sums over their contexts."""
+    """Builds bit arrays whose extracted capacitances are exact sums over their contexts.
 
-    def build(rows: int, columns: int, *, family: str = "", is_labelled: bool = True) -> Design:
-        name = f"array_{rows}x{columns}"
+    The word lines of the last `tied` rows are tied to ground.
+    """
+
+    def build(
+        rows: int, columns: int, *, family: str = "", is_labelled: bool = True, tied: int = 0
+    ) -> Design:
+        name = f"array_{rows}x{columns}" + (f"_{tied}" if tied else "")
         path = tmp_path / f"{name}.sp"
-        path.write_text(_deck(rows, columns))
+        path.write_text(_deck(rows, columns, tied))
         graph = build_graph(flatten(read_netlist(path)))
         return Design(
             files=DesignFiles(name=name, schematic=path, family=family or name),

@@ -46,7 +46,7 @@ def scattered(labels: Labels, seed: int) -> Labels:
 
 @pytest.fixture
 def designs(array: Build) -> list[Design]:
-    found = [array(4, 3), array(3, 5), array(2, 2)]
+    found = [array(4, 3, tied=1), array(3, 5), array(2, 2)]
     return [replace(d, labels=scattered(d.labels, k)) for k, d in enumerate(found) if d.labels is not None]
 
 

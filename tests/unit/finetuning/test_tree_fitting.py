@@ -290,3 +290,21 @@ class TestInAModel:
             found.append(estimates(model, tensors[0]))
         for one, other in zip(*found, strict=True):
             assert (one - other).abs().mean() < 0.05
+
+
+def test_what_is_given_is_not_asked_of_the_rows() -> None:
+    """A sum of 3 fF of which 1 fF is known from elsewhere asks its one row for 2 fF."""
+    rows = 60
+    evidence = MemoryEvidence(
+        network=torch.zeros(rows),
+        exact=torch.arange(rows),
+        structural=torch.arange(rows),
+        occurrence_row=torch.arange(rows),
+        occurrence_item=torch.arange(rows),
+        target_ff=torch.full((rows,), 3.0),
+        given=torch.ones(rows),
+    )
+    inputs = torch.rand(rows, 2)
+    config = TreesConfig(members=1, rounds=8, iterations=50)
+    trees = fit_trees([evidence], [inputs], config, seed=0)
+    torch.testing.assert_close(trees(inputs)[:, 0].exp(), torch.full((rows,), 2.0), rtol=1e-2, atol=0.0)

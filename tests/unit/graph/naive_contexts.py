@@ -16,6 +16,7 @@ from circuitgcl.netlist import FlatCircuit
 
 SAME, NEIGHBOUR = 0, 1
 Occurrences = Counter[tuple[int, int, int, int]]  # lower net, higher net, exact key, structural key
+Tied = Counter[tuple[int, int, int]]  # net, exact key, structural key
 
 
 @cache
@@ -38,9 +39,10 @@ def link(a: str, b: str) -> int:
 
 def naive_occurrences(
     circuit: FlatCircuit, rails: NDArray[np.int8], prints: tuple[Fingerprint, ...]
-) -> Occurrences:
-    """How often each context lies between each pair of flat nets."""
-    return _Naive(circuit, rails, prints).found
+) -> tuple[Occurrences, Tied]:
+    """How often each context lies between each pair of flat nets, and between each net and a rail."""
+    naive = _Naive(circuit, rails, prints)
+    return naive.found, naive.tied
 
 
 class _Naive:
@@ -49,6 +51,7 @@ class _Naive:
     ) -> None:
         self.circuit, self.rails, self.prints = circuit, rails, prints
         self.found: Occurrences = Counter()
+        self.tied: Tied = Counter()
         self.children: dict[int, list[int]] = {}
         for child, parent in enumerate(circuit.instance_parent.tolist()):
             self.children.setdefault(parent, []).append(child)
@@ -72,6 +75,9 @@ class _Naive:
     def note(self, a: int, b: int, exact: int, structural: int) -> None:
         if a != b and not self.rails[a] and not self.rails[b]:
             self.found[min(a, b), max(a, b), exact, structural] += 1
+        for net, other in ((a, b), (b, a)):
+            if self.rails[other] and not self.rails[net]:
+                self.tied[net, exact, structural] += 1
 
     def inside(self, instance: int) -> None:
         index = self.definition(instance)

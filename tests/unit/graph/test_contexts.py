@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from naive_contexts import Occurrences, naive_occurrences
+from naive_contexts import Occurrences, Tied, naive_occurrences
 
 from circuitgcl.graph import local_pairs
 from circuitgcl.graph.contexts import ContextKind, ContextTable, TerminalTable, context_table, terminal_table
@@ -45,10 +45,16 @@ def occurrences(table: ContextTable) -> Occurrences:
     return Counter(rows)
 
 
+def tied(table: ContextTable) -> Tied:
+    keys = table.key_exact[table.tied_context], table.key_structural[table.tied_context]
+    return Counter(zip(table.tied_net.tolist(), *(key.tolist() for key in keys), strict=True))
+
+
 def check_against_naive(circuit: FlatCircuit) -> ContextTable:
     table, _, prints = contexts_of(circuit)
-    expected = naive_occurrences(circuit, recognise_rails(circuit), prints)
+    expected, expected_tied = naive_occurrences(circuit, recognise_rails(circuit), prints)
     assert (occurrences(table) == expected) is True  # no diff of thousands of hashes
+    assert (tied(table) == expected_tied) is True
     assert table.pair_count == len({key[:2] for key in expected})
     return table
 
@@ -254,6 +260,10 @@ x2 gnd out last vdd gnd nand
     table = check_against_naive(circuit)
     assert not recognise_rails(circuit)[table.pair].any()
     assert ("other", "out") in names(circuit, table)
+    flat = circuit.net_names()
+    inside = table.kind[table.tied_context] == ContextKind.SAME
+    own = Counter(flat[net] for net in table.tied_net[inside].tolist())
+    assert own == {"in": 1, "mid": 1, "x0/n": 1, "out": 1, "last": 1, "x2/n": 1}
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +297,8 @@ def test_tables_are_consistent_and_the_same_in_every_process(array: Callable[[st
     assert (np.diff(code) > 0).all()
     assert not recognise_rails(circuit)[table.pair].any()
     assert np.array_equal(np.unique(table.occurrence_pair), np.arange(table.pair_count))
-    assert np.array_equal(np.unique(table.occurrence_context), np.arange(len(table.kind)))
+    mentioned = np.concatenate([table.occurrence_context, table.tied_context])
+    assert np.array_equal(np.unique(mentioned), np.arange(len(table.kind)))
     neighbour = table.kind == ContextKind.NEIGHBOUR
     assert terminals.is_leaf[table.side_a[neighbour]].all()
     assert (terminals.definition[table.side_a] == terminals.definition[table.side_b])[~neighbour].all()

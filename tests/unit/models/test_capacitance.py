@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 from torch import Tensor
 
+from circuitgcl.data.labels import Ground
 from circuitgcl.data.tensors import DesignTensors, design_tensors
 from circuitgcl.graph import build_graph
 from circuitgcl.graph.pair_encodings import PairStructure
@@ -25,7 +27,7 @@ from circuitgcl.models.capacitance import (
 )
 from circuitgcl.models.encoder import EncoderConfig
 from circuitgcl.models.memory import ContextMemory, Source
-from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF
+from circuitgcl.models.scaling import CLASS_COUNT, FLOOR_FF, TargetScale
 from circuitgcl.netlist import flatten, read_netlist
 
 ARRAY = """* two by three bits
@@ -215,6 +217,35 @@ class TestAdditivity:
         by_hand = outputs.load[own].exp().sum().log()
         torch.testing.assert_close(load.farad_log[row["wl_1"]], by_hand, rtol=1e-5, atol=1e-5)
 
+    @pytest.mark.parametrize(
+        ("ground", "share"), [(Ground.EQUIVALENT, 1.0), (Ground.EXTRACTOR, 0.0)], ids=str
+    )
+    def test_what_a_net_couples_to_a_rail_is_load(
+        self, model: CapacitanceModel, tmp_path: Path, ground: Ground, share: float
+    ) -> None:
+        """The word line of the last bit is tied to ground: its q has what the others couple to theirs."""
+        model.config = replace(model.config, ground=ground)
+        array, row = tensors(
+            tmp_path, ARRAY.replace("bl_1 br_1 wl_2 vdd gnd bit", "bl_1 br_1 gnd vdd gnd bit")
+        )
+        outputs = outputs_of(model, array)
+        q, wl = row["xbit_r0_c1/q"], row["wl_0"]
+        pair = (array.pair == torch.tensor(sorted((q, wl)))).all(dim=1).nonzero().item()
+        inside = array.context_features[array.occurrence_context, 0] > 0
+        context = array.occurrence_context[(array.occurrence_pair == pair) & inside].item()
+        outputs = replace(
+            outputs,
+            weight=torch.full_like(outputs.weight, -30.0).index_fill(0, torch.tensor(context), np.log(0.7)),
+            hazard=torch.full_like(outputs.hazard, np.log(2.0)),
+        )
+        load = model.load(array, model.embed(array), outputs).farad_log.exp()
+        tied = model.tied_load(array, outputs)
+        likely = 1 - np.exp(-2.0)
+        expected = {"xbit_r0_c1/q": 0.0, "xbit_r2_c1/q": share * 0.7 * likely}
+        assert {name: tied[row[name]].item() for name in expected} == pytest.approx(expected, rel=1e-4)
+        extra = load[row["xbit_r2_c1/q"]] - load[row["xbit_r0_c1/q"]]
+        assert extra.item() == pytest.approx(expected["xbit_r2_c1/q"], abs=1e-5)
+
     def test_log_sum(self) -> None:
         values = torch.log(torch.tensor([1.0, 2.0, 5.0]))
         total = log_sum_by(torch.tensor([0, 0, 2]), values, 3)
@@ -245,6 +276,29 @@ class TestFloor:
         estimate = coupling_of(model, design).farad_log
         assert torch.equal(estimate, coupling_of(model.train(), design).farad_log)
         assert (estimate.exp() < FLOOR_FF).any()
+
+
+class TestClasses:
+    """As long as the head corrects nothing."""
+
+    def test_the_likeliest_class_is_that_of_the_load(
+        self, model: CapacitanceModel, design: DesignTensors
+    ) -> None:
+        scale = TargetScale.named(model.config.target_scale)
+        farad = np.logspace(-19, -12, 200)
+        said = torch.from_numpy(np.log(farad / 1e-15)).float()
+        logits = model.class_logits(design, model.embed(design), said, torch.zeros(200, dtype=torch.long))
+        assert np.array_equal(logits.argmax(dim=1).numpy(), scale.classes(farad))
+
+    def test_probabilities_are_those_of_a_normal_law(
+        self, model: CapacitanceModel, design: DesignTensors
+    ) -> None:
+        with torch.no_grad():
+            model.class_noise_log.fill_(np.log(0.5))
+        said = model.class_cuts[1:2] + 0.25  # half a deviation above the limit of classes 1 and 2
+        logits = model.class_logits(design, model.embed(design), said, torch.zeros(1, dtype=torch.long))
+        above = norm.cdf(0.5)
+        assert logits.softmax(dim=1)[0].tolist() == pytest.approx([0, 1 - above, above, 0, 0], abs=1e-4)
 
 
 class TestExistence:
