@@ -8,15 +8,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from split_suite.definitions import Split, contains, training_table
 from split_suite.methods import METHODS, Training, applies
 from split_suite.raw import RAW_METHODS, TEST, raw_rows
 from split_suite.rows import Row, RowKey
 
 from circuitgcl.data import DesignFiles, load_design
-from circuitgcl.data.pair_tables import PairTable
+from circuitgcl.data.pair_tables import FARAD_PER_FEMTO, PairTable
 from circuitgcl.errors import CircuitGCLError
-from circuitgcl.evaluation.protocol import ScoredRows, context_keys, scored_rows, scores
+from circuitgcl.evaluation.protocol import (
+    MIN_CAP_FARAD,
+    ScoredRows,
+    context_groups,
+    context_keys,
+    scored_rows,
+    scores,
+    twin_scores,
+)
 from circuitgcl.models.scaling import TargetScale
 
 log = logging.getLogger(__name__)
@@ -91,6 +101,7 @@ def _rows(split: Split, method: str, seed: int, tables: Tables, scratch: Path, f
         for table in tables.of(files):
             judged = split.judged(table, seed) if split.judged else None
             parts.append(scored_rows(table, estimator(table), known, scale, judged))
+        rows = ScoredRows.joined(parts)
         yield {
             "split": split.name,
             "design": name,
@@ -98,5 +109,12 @@ def _rows(split: Split, method: str, seed: int, tables: Tables, scratch: Path, f
             "seed": seed,
             "training_designs": len(train),
             "training_seconds": round(seconds, 1),
-            **scores(ScoredRows.joined(parts)),
+            **scores(rows),
+            **({"with_twin": twin_scores(rows, _labelled_groups(train))} if split.is_inside else {}),
         }
+
+
+def _labelled_groups(train: Sequence[PairTable]) -> NDArray[np.int64]:
+    """Groups of the training pairs whose label is above the threshold."""
+    groups = [context_groups(t)[t.truth_ff * FARAD_PER_FEMTO > MIN_CAP_FARAD] for t in train]
+    return np.unique(np.concatenate(groups))

@@ -23,6 +23,7 @@ COLUMNS = {  # heading -> path into the scores of a row
     "R² unknown": "by_knowledge.unknown.r2",
     "n": "by_knowledge.unknown.n",
     "R² none": "by_knowledge.none.r2",
+    "R² twin": "with_twin.r2",
     "worst decade": "by_decade.worst",
     "AP": "existence.average_precision",
     "caught @1": "existence.capacitance_recall_at_1",
@@ -102,8 +103,9 @@ _INTRODUCTION = (
     "",
     "*Known* pairs have a context that a training design showed, *unknown* ones only others, *none* meet",
     "in no context; what is known depends on the split, not on the method. The ceiling is the best R² of",
-    "an estimate that is constant over equal contexts. Splits on the same training designs share one",
-    "training; its seconds stand at the first of them.",
+    "an estimate that is constant over equal contexts, and perfect where a pair alone has its contexts; *twin*",
+    "pairs share all of theirs with a labelled one of the design. Splits on the same training designs share",
+    "one training; its seconds stand at the first of them.",
 )
 _ABOUT = {
     "raw": "the layout of the public graph files, design-disjoint: SRAM macros with pin-level extractions "

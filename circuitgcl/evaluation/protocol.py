@@ -227,13 +227,8 @@ def scores(rows: ScoredRows) -> dict[str, Any]:
     load = regression_scores(rows.load, rows.load_estimate, NET_FACTORS)
     load["bias_decades"] = bias_decades(rows.load, rows.load_estimate)
     load["sum_ratio"] = float(rows.load_estimate.sum() / rows.load.sum()) if rows.load.sum() else None
-    coupling = regression_scores(truth, estimate, PAIR_FACTORS)
-    coupling["ceiling_r2"] = limit = ceiling_r2(truth, rows.group[above])
-    reached = coupling["r2"]
-    below = limit - reached if limit is not None and isinstance(reached, float) else None
-    coupling["below_ceiling"] = None if below is None else round(below, 4)
     return {
-        "coupling": coupling,
+        "coupling": _coupling_scores(truth, estimate, rows.group[above]),
         "coupling_without_threshold": regression_scores(rows.truth, rows.estimate, PAIR_FACTORS),
         "by_knowledge": {
             kind.name.lower(): regression_scores(truth[known == kind], estimate[known == kind], PAIR_FACTORS)
@@ -251,6 +246,27 @@ def scores(rows: ScoredRows) -> dict[str, Any]:
         "intervals": _interval_scores(truth, rows.interval[:, above]),
         "net_load_intervals": _interval_scores(rows.load, rows.load_interval),
     }
+
+
+def twin_scores(rows: ScoredRows, labelled: IndexArray) -> dict[str, Any]:
+    """Coupling scores of the pairs that share all contexts with a labelled pair, as `scores` has them.
+
+    Args:
+        rows: truth beside estimate.
+        labelled: `context_groups` of labelled training pairs.
+    """
+    chosen = (rows.truth > MIN_CAP_FARAD) & np.isin(rows.group, labelled)
+    return _coupling_scores(rows.truth[chosen], rows.estimate[chosen], rows.group[chosen])
+
+
+def _coupling_scores(truth: FloatArray, estimate: FloatArray, group: IndexArray) -> dict[str, Any]:
+    """Regression scores, and how far they stay below the ceiling."""
+    found = regression_scores(truth, estimate, PAIR_FACTORS)
+    found["ceiling_r2"] = limit = ceiling_r2(truth, group)
+    reached = found["r2"]
+    below = limit - reached if limit is not None and isinstance(reached, float) else None
+    found["below_ceiling"] = None if below is None else round(below, 4)
+    return found
 
 
 def by_decade(truth: FloatArray, estimate: FloatArray) -> dict[str, Any]:

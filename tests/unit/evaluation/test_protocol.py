@@ -23,6 +23,7 @@ from circuitgcl.evaluation.protocol import (
     model_estimate,
     scored_rows,
     scores,
+    twin_scores,
 )
 from circuitgcl.models.checkpoint import load_model
 from circuitgcl.models.scaling import TargetScale
@@ -113,6 +114,24 @@ def test_groups_are_pairs_of_equal_contexts(designs: list[Design]):
         bags.setdefault(int(groups[row]), set()).add(tuple(sorted(contexts.key_exact[own].tolist())))
     assert all(len(bag) == 1 for bag in bags.values())
     assert len(bags) == len({next(iter(bag)) for bag in bags.values()})
+
+
+def test_twins_are_pairs_whose_contexts_are_labelled(designs: list[Design]):
+    """What is wrong about pairs without a labelled twin does not count; among twins all of it does."""
+    table = PairTable(designs[1])
+    group = context_groups(table)
+    above = table.truth_ff > 0.01
+    twice = [g for g in np.unique(group[above]) if (above & (group == g)).sum() > 1]
+    one, other = (np.flatnonzero(above & (group == g))[0] for g in (twice[0], twice[1]))
+    labelled = np.array([g for g in np.unique(group) if g != group[other]])
+    for wrong, is_seen in ((one, True), (other, False)):
+        estimate = exact(table)
+        estimate.coupling_farad[wrong] *= 2.0
+        rows = scored_rows(table, estimate, np.zeros(0, np.uint64), SCALE)
+        found = twin_scores(rows, labelled)
+        assert found["n"] == (above & np.isin(group, labelled)).sum()
+        assert (found["r2"] < 1.0) == is_seen
+        assert found["below_ceiling"] == pytest.approx(found["ceiling_r2"] - found["r2"], abs=1e-4)
 
 
 def test_only_judged_pairs_are_scored(designs: list[Design]):
