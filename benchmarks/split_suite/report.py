@@ -104,8 +104,8 @@ _INTRODUCTION = (
     "*Known* pairs have a context that a training design showed, *unknown* ones only others, *none* meet",
     "in no context; what is known depends on the split, not on the method. The ceiling is the best R² of",
     "an estimate that is constant over equal contexts, and perfect where a pair alone has its contexts;",
-    "*twin* pairs share all of theirs with a labelled one of the design. Splits on the same training designs share",
-    "one training; its seconds stand at the first of them.",
+    "*twin* pairs share all of theirs with a labelled one of the design. Splits on the same training designs",
+    "share one training; its seconds stand at the first of them.",
 )
 _ABOUT = {
     "raw": "the layout of the public graph files, design-disjoint: SRAM macros with pin-level extractions "
