@@ -104,7 +104,7 @@ class Predictor:
         with following(checkpoint, prior, design, embedding) as outputs:
             coupling = model.coupling(design, outputs)
             load = model.load(design, embedding, outputs)
-        stated = class_shares_followed(load, prior, design)
+        stated = None if prior is Prior.TRAIN else class_shares_followed(load, prior, design)
         exists = checkpoint.coupling_error.existence_probability(coupling.source, coupling.hazard_log)
         ratio = math.log10(min_cap_farad / FARAD_PER_FEMTO) - coupling.farad_log / _DECADE
         above = checkpoint.coupling_error.exceedance(coupling.source, ratio, doubt=coupling.doubt)
@@ -120,11 +120,12 @@ class Predictor:
         )
         return prediction, DistantPairs(self, design)
 
-    def _classes(self, load: LoadOutputs, stated: Tensor) -> Tensor:
+    def _classes(self, load: LoadOutputs, stated: Tensor | None) -> Tensor:
         """Probability of each ground-capacitance class, [N, CLASS_COUNT].
 
-        What the regression and its error law imply, times the square root of what the class head states: the
-        head is trained as if classes were equally frequent, so it counts where the regression is undecided.
+        What the regression and its error law imply, which follow the law of the training labels. Under other
+        label laws times the square root of what the class head states: it is trained as if classes were
+        equally frequent, so it counts where the regression is undecided.
         """
         decades = load.farad_log / _DECADE
         law = self.checkpoint.load_error
@@ -132,7 +133,7 @@ class Predictor:
         above = [law.exceedance(load.source, cut - decades, doubt=load.doubt) for cut in cuts]
         ladder = torch.stack([torch.ones_like(decades), *above, torch.zeros_like(decades)], dim=1)
         implied = (ladder[:, :-1] - ladder[:, 1:]).clamp(min=CLASS_FLOOR)
-        joint = implied * stated.sqrt()
+        joint = implied if stated is None else implied * stated.sqrt()
         return joint / joint.sum(dim=1, keepdim=True)
 
 
