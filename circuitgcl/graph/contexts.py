@@ -61,6 +61,15 @@ def terminal_rows(circuit: FlatCircuit, terminals: TerminalTable) -> NDArray[np.
     return rows
 
 
+def rails_everywhere(
+    circuit: FlatCircuit, rails: NDArray[np.int8], terminals: TerminalTable
+) -> NDArray[np.bool_]:
+    """Local nets that are a rail wherever their definition is used, [Q]."""
+    found = np.ones(len(terminals.definition), bool)
+    found[terminal_rows(circuit, terminals)[rails[circuit.terminal_net] == 0]] = False
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class ContextTable:
     """Distinct contexts of a circuit, K rows, and their occurrences: M between signals, R with a rail."""
@@ -224,8 +233,7 @@ class _Enumeration:
         self.circuit, self.rails, self.terminals, self.prints = circuit, rails, terminals, prints
         self.templates = templates
         self.leaves = _leaf_offsets(circuit)
-        self.is_signal = np.zeros(len(terminals.definition), bool)  # [Q] no rail in at least one instance
-        self.is_signal[terminal_rows(circuit, terminals)[rails[circuit.terminal_net] == 0]] = True
+        self.is_signal = ~rails_everywhere(circuit, rails, terminals)  # [Q]
 
     def nets(self, index: int, instances: Index) -> IntArray:
         """Flat nets of all local nets of instances of one definition, [instances, n]."""

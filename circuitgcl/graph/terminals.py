@@ -15,8 +15,8 @@ from circuitgcl.graph.contexts import (
     ContextKind,
     ContextTable,
     TerminalTable,
+    rails_everywhere,
     shared_children,
-    terminal_rows,
 )
 from circuitgcl.graph.device_bodies import Bodies
 from circuitgcl.graph.feature_schema import ADJACENCY_FEATURES, MAX_COORDINATES, PLACEMENT_FEATURES
@@ -63,19 +63,10 @@ def terminal_features(
         contents.append(_contents(definition, statistics, columns["device_area"], contents))
         rows.append(_rows(definition, contents[-1], is_crossed))
     features = np.concatenate(rows)
-    is_rail = np.split(_rails_everywhere(circuit, rails, terminals), terminals.offset[1:-1])
+    is_rail = np.split(rails_everywhere(circuit, rails, terminals), terminals.offset[1:-1])
     compact = [compactness(circuit, *body) for body in zip(circuit.definitions, is_rail, strict=True)]
     scale = np.full(len(features), np.log(reference_m * 1e9))
     return np.column_stack([features, np.concatenate(compact), scale]).astype(np.float32)
-
-
-def _rails_everywhere(
-    circuit: FlatCircuit, rails: NDArray[np.int8], terminals: TerminalTable
-) -> NDArray[np.bool_]:
-    """Local nets that are a rail wherever their definition is used, [Q]."""
-    found = np.ones(len(terminals.definition), bool)
-    found[terminal_rows(circuit, terminals)[rails[circuit.terminal_net] == 0]] = False
-    return found
 
 
 def _own_statistics(
@@ -193,7 +184,7 @@ def pair_features(
     same = contexts.kind == ContextKind.SAME
     shared = np.zeros((count, 5 + len(ADJACENCY_FEATURES)))
     placed = np.zeros((count, len(PLACEMENT_FEATURES)))
-    rails_everywhere = _rails_everywhere(circuit, rails, terminals)
+    always_rail = rails_everywhere(circuit, rails, terminals)
     width = card_columns(circuit, reference_m)["width"]
     for index in np.unique(definition_a[same]).tolist():
         rows = np.flatnonzero(same & (definition_a == index))
@@ -201,7 +192,7 @@ def pair_features(
         definition = circuit.definitions[index]
         shared[rows, :4] = _shared_devices(circuit, definition, pair)
         shared[rows, 4] = shared_children(definition, pair)
-        is_rail = rails_everywhere[terminals.offset[index] :][: definition.net_count]
+        is_rail = always_rail[terminals.offset[index] :][: definition.net_count]
         shared[rows, 5:] = adjacency_features(circuit, definition, pair, is_rail, width)
         placed[rows] = placement_features(circuit, definition, pair, is_rail)
     coordinate = np.eye(MAX_COORDINATES)[np.minimum(contexts.coordinate, MAX_COORDINATES - 1)]
