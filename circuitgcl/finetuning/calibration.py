@@ -165,12 +165,12 @@ def _check_units(model: CapacitanceModel, design: Design, tensors: DesignTensors
         )
 
 
-def _targets(config: CalibrateConfig) -> dict[str, MemoryTarget]:
-    """What is refitted, in this order: what couples to a rail is load, so loads come last."""
-    targets = {"coupling": MemoryTarget.CAPACITANCE}
+def _stages(config: CalibrateConfig) -> tuple[dict[str, MemoryTarget], ...]:
+    """What is refitted, stage by stage: what couples to a rail is load, so loads come after couplings."""
+    pairs = {"coupling": MemoryTarget.CAPACITANCE}
     if not config.labels:  # single labels do not tell what does not couple
-        targets["existence"] = MemoryTarget.EXISTENCE
-    return targets | {"load": MemoryTarget.CAPACITANCE}
+        pairs["existence"] = MemoryTarget.EXISTENCE
+    return pairs, {"load": MemoryTarget.CAPACITANCE}
 
 
 def _refit_all(
@@ -181,20 +181,29 @@ def _refit_all(
 ) -> dict[str, Refit]:
     """Put the offsets and memories into the model that `fit` finds for each quantity."""
     salt = int(np.random.default_rng(config.seed).integers(1, 2**62))
-    refits = {}
-    for key, target in _targets(config).items():
-        found = refits[key] = fit(key, model_evidence(model, designs)[key], target)
-        scale = found.source[Source.NETWORK]
-        if key == "coupling":
-            model.adjustment.offset.add_(scale + found.relation)
-            if found.levels.scale:
-                model.adjustment.distant.add_(_distant_offset(model, designs, float(scale)))
-        if key == "load":
-            model.adjustment.load.add_(scale)
-            model.load_law.means.add_(scale / DECADE)  # the label law moves along
-        memory = f"{key}_memory"
-        setattr(model, memory, extended(getattr(model, memory), found, salt))
+    refits: dict[str, Refit] = {}
+    for stage in _stages(config):
+        evidence = model_evidence(model, designs)
+        for key, target in stage.items():
+            refits[key] = fit(key, evidence[key], target)
+            _apply(model, designs, key, refits[key], salt)
     return refits
+
+
+def _apply(
+    model: CapacitanceModel, designs: Sequence[DesignTensors], key: str, found: Refit, salt: int
+) -> None:
+    """Put the offsets and the memory of one quantity into the model."""
+    scale = found.source[Source.NETWORK]
+    if key == "coupling":
+        model.adjustment.offset.add_(scale + found.relation)
+        if found.levels.scale:
+            model.adjustment.distant.add_(_distant_offset(model, designs, float(scale)))
+    if key == "load":
+        model.adjustment.load.add_(scale)
+        model.load_law.means.add_(scale / DECADE)  # the label law moves along
+    memory = f"{key}_memory"
+    setattr(model, memory, extended(getattr(model, memory), found, salt))
 
 
 @torch.no_grad()
