@@ -286,7 +286,7 @@ class CapacitanceModel(nn.Module):
 
         Nothing for a model of what extractors call ground, from which rails are left out.
         """
-        kept = slice(0 if self.config.ground is Ground.EXTRACTOR else None)
+        kept = slice(0) if self.config.ground is Ground.EXTRACTOR else slice(None)
         rows = design.tied_context[kept]
         weight, hazard, source = self._remembered(design, outputs, rows)
         likely = torch.log(-torch.expm1(-hazard.exp()) + 1e-12)
