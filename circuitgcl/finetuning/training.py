@@ -260,8 +260,7 @@ def fit_contribution_trees(
     """
     coupling = []
     for design in designs:
-        reference = torch.tensor(model.reference_log(design))
-        start = model.adjustment(reference.expand(len(design.context_side)), design.context_features)
+        start = model.adjustment(model.tree_start(design), design.context_features)
         coupling.append(meeting(design, start))
     inputs = [coupling_tree_inputs(design) for design in designs]
     guess = [coupling_guess(design) for design in designs]

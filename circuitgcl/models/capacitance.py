@@ -34,6 +34,7 @@ from circuitgcl.graph.pair_encodings import pair_encoding_schema
 from circuitgcl.models.adjustment import Adjustment
 from circuitgcl.models.contribution_trees import ContributionTrees
 from circuitgcl.models.encoder import CircuitEncoder, EncoderConfig
+from circuitgcl.models.extents import joint_extent_log
 from circuitgcl.models.label_shift import LabelLaw
 from circuitgcl.models.memory import ContextMemory, Source
 from circuitgcl.models.neighbourhoods import blocks
@@ -240,7 +241,7 @@ class CapacitanceModel(nn.Module):
                 for rows in blocks(len(natural))
             ]
             natural, weight_doubt = torch.cat([natural.new_zeros(2, 0), *parts], dim=1)
-            natural = natural + reference
+            natural = natural + self.tree_start(design)
         if not (self.training or self.load_trees.is_empty):
             load, load_doubt = mean_and_doubt(self.load_trees(load_tree_inputs(design)))
         return ContextOutputs(
@@ -371,6 +372,10 @@ class CapacitanceModel(nn.Module):
     def reference_log(self, design: DesignTensors) -> float:
         """Natural logarithm of what the estimates of a design are relative to."""
         return design.technology_log if self.config.is_relative else 0.0
+
+    def tree_start(self, design: DesignTensors) -> Tensor:
+        """What the trees of couplings add to, [K] natural logarithms."""
+        return joint_extent_log(design) + self.reference_log(design)
 
     def natural_weight(self, relative: Tensor, reference: float | Tensor) -> Tensor:
         """Context weights under the natural label law; contexts below all labels stay as they are.

@@ -32,7 +32,7 @@ from circuitgcl.models.error_law import ErrorLaw
 from circuitgcl.models.memory import Source
 from circuitgcl.models.scaling import TargetScale
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # trees of couplings add to the extents of nets
 HEADER_FILE, TENSOR_FILE = "model.json", "model.safetensors"
 DISTANT_SOURCE = len(Source)  # row of the error law for pairs without any context
 BUNDLED = Path(__file__).parent / "bundled"

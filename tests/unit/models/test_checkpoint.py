@@ -198,7 +198,7 @@ def test_encoder_is_no_model(tmp_path: Path, tiny_model: Path):
 
 
 HEADERS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
-    "other format": (lambda h: h.update(format=2), "format version 2; expected 1"),
+    "other format": (lambda h: h.update(format=1), "format version 1; expected 2"),
     "other features": (
         lambda h: h["features"].update(version=-1),
         "feature schema -1, this program has .* train the model again",
