@@ -28,6 +28,7 @@ CELLS = {
 }
 CALIBRATING_CELLS = (0, 10, 100)
 TRAIN_SHARE = {"train": 2.0, "test": 1.0}
+CELL_SHARES = (0.125, 0.25, 0.5)  # of the training families
 HIDDEN_SHARE = 0.3  # of the couplings of a design whose couplings are split
 
 Judge = Callable[[PairTable, int], BoolArray]  # of a design and the seed, [X]
@@ -235,6 +236,21 @@ def cell_split(folder: Path, seed: int) -> Split:
     )
 
 
+def fewer_cell_splits(folder: Path, seed: int) -> Iterator[Split]:
+    """The same test cells after a part of the training families: how accuracy grows with labelled cells."""
+    whole_split = cell_split(folder, seed)
+    families = sorted({cell.family for cell in whole_split.train})
+    order = np.random.default_rng(seed).permutation(families).tolist()
+    for share in CELL_SHARES:
+        kept, parts = set(order[: round(share * len(order))]), round(1 / share)
+        yield Split(
+            name=f"cells-1of{parts}",
+            train=tuple(cell for cell in whole_split.train if cell.family in kept),
+            tests=whole_split.tests,
+            about=f"SKY130 standard cells after one of {parts} training families of the split `cells`",
+        )
+
+
 def calibrated_cell_splits(designs: Sequence[DesignFiles], folder: Path, seed: int) -> Iterator[Split]:
     """Standard cells after memories alone, and after a few extracted cells of other families calibrate."""
     cells = cell_split(folder, seed)
@@ -325,6 +341,7 @@ def all_splits(manifest: Path, cells: Path, seed: int) -> dict[str, Split]:
     designs = read_manifest(manifest)
     splits = [*size_splits(designs)]
     if cells.is_dir():
-        splits += [cell_split(cells, seed), *calibrated_cell_splits(designs, cells, seed)]
+        splits += [cell_split(cells, seed), *fewer_cell_splits(cells, seed)]
+        splits += [*calibrated_cell_splits(designs, cells, seed)]
     splits += [*part_splits(designs), *edge_split(designs)]
     return {split.name: split for split in splits}

@@ -144,6 +144,19 @@ def test_cells_of_one_function_stay_together(tmp_path: Path):
     assert split.train != other.train
 
 
+def test_fewer_cells_are_a_part_of_more(tmp_path: Path):
+    for function in range(36):
+        for strength in (1, 2):
+            (tmp_path / f"lib__f{function}_{strength}.spice").touch()
+    whole = definitions.cell_split(tmp_path, 0)
+    families = [{d.family for d in split.train} for split in definitions.fewer_cell_splits(tmp_path, 0)]
+    assert [len(part) for part in families] == [3, 6, 12]
+    assert families[0] < families[1] < families[2] < {d.family for d in whole.train}
+    for split in definitions.fewer_cell_splits(tmp_path, 0):
+        assert split.tests == whole.tests
+        assert len(split.train) == 2 * len({d.family for d in split.train})
+
+
 def test_a_public_graph_file_holds_the_whole_design(tmp_path: Path):
     design = raw.pin_level_design(MANIFEST.parent, "scn4m_2x16")
     item, expected = raw.read_back(tmp_path, design), design_data(design, level=Level.PIN, names=False)
