@@ -33,6 +33,9 @@ from circuitgcl.models.memory import Source
 from circuitgcl.models.scaling import TargetScale
 
 FORMAT_VERSION = 2  # trees of couplings add to the extents of nets
+TRAIN_AGAIN = (
+    "train again (`circuitgcl pretrain`, then `finetune`), or use the model of this program, `bundled`"
+)
 HEADER_FILE, TENSOR_FILE = "model.json", "model.safetensors"
 DISTANT_SOURCE = len(Source)  # row of the error law for pairs without any context
 BUNDLED = Path(__file__).parent / "bundled"
@@ -293,14 +296,14 @@ def _read(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
         )
     if header.get("format") != FORMAT_VERSION:
         raise CheckpointError(
-            f"format version {header.get('format')}; expected {FORMAT_VERSION}", location=place
+            f"checkpoint of format {header.get('format')}, this program has {FORMAT_VERSION}; {TRAIN_AGAIN}",
+            location=place,
         )
     if (found := header.get("features")) != _inputs():
         version = found.get("version") if isinstance(found, dict) else None
         raise CheckpointError(
             f"trained with feature schema {version}, this program has {SCHEMA_VERSION}"
-            f"{'' if version != SCHEMA_VERSION else ' with other features'}; train the model again "
-            "(`circuitgcl pretrain`, then `finetune`), or use the one of this program, `bundled`",
+            f"{'' if version != SCHEMA_VERSION else ' with other features'}; {TRAIN_AGAIN}",
             location=place,
         )
     tensor_path = folder / TENSOR_FILE
