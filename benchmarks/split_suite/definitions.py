@@ -236,24 +236,22 @@ def cell_split(folder: Path, seed: int) -> Split:
     )
 
 
-def fewer_cell_splits(folder: Path, seed: int) -> Iterator[Split]:
+def fewer_cell_splits(cells: Split, seed: int) -> Iterator[Split]:
     """The same test cells after a part of the training families: how accuracy grows with labelled cells."""
-    whole_split = cell_split(folder, seed)
-    families = sorted({cell.family for cell in whole_split.train})
+    families = sorted({cell.family for cell in cells.train})
     order = np.random.default_rng(seed).permutation(families).tolist()
     for share in CELL_SHARES:
         kept, parts = set(order[: round(share * len(order))]), round(1 / share)
         yield Split(
             name=f"cells-1of{parts}",
-            train=tuple(cell for cell in whole_split.train if cell.family in kept),
-            tests=whole_split.tests,
+            train=tuple(cell for cell in cells.train if cell.family in kept),
+            tests=cells.tests,
             about=f"SKY130 standard cells after one of {parts} training families of the split `cells`",
         )
 
 
-def calibrated_cell_splits(designs: Sequence[DesignFiles], folder: Path, seed: int) -> Iterator[Split]:
+def calibrated_cell_splits(designs: Sequence[DesignFiles], cells: Split, seed: int) -> Iterator[Split]:
     """Standard cells after memories alone, and after a few extracted cells of other families calibrate."""
-    cells = cell_split(folder, seed)
     order = np.random.default_rng(seed).permutation(len(cells.train))
     for count in CALIBRATING_CELLS:
         yield Split(
@@ -341,7 +339,8 @@ def all_splits(manifest: Path, cells: Path, seed: int) -> dict[str, Split]:
     designs = read_manifest(manifest)
     splits = [*size_splits(designs)]
     if cells.is_dir():
-        splits += [cell_split(cells, seed), *fewer_cell_splits(cells, seed)]
-        splits += [*calibrated_cell_splits(designs, cells, seed)]
+        of_cells = cell_split(cells, seed)
+        splits += [of_cells, *fewer_cell_splits(of_cells, seed)]
+        splits += calibrated_cell_splits(designs, of_cells, seed)
     splits += [*part_splits(designs), *edge_split(designs)]
     return {split.name: split for split in splits}

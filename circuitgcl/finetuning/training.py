@@ -25,7 +25,7 @@ from circuitgcl.finetuning.tasks import (
     RegressionLoss,
 )
 from circuitgcl.finetuning.tree_fitting import TreesConfig, fit_trees
-from circuitgcl.graph.feature_schema import TERMINAL_FEATURES
+from circuitgcl.graph.feature_schema import COLUMNS
 from circuitgcl.losses import BalancedMSEKind
 from circuitgcl.models.capacitance import (
     DECADE,
@@ -37,10 +37,11 @@ from circuitgcl.models.capacitance import (
     coupling_tree_inputs,
     load_tree_inputs,
 )
+from circuitgcl.models.extents import meet_in_leaf_cells
 from circuitgcl.models.memory import ContextMemory
 from circuitgcl.models.scaling import FLOOR_FF, TargetScale
 
-IS_LEAF = [feature.name for feature in TERMINAL_FEATURES].index("is_leaf")
+IS_LEAF = COLUMNS["terminal"]["is_leaf"]
 # natural logarithms, of a body beside a leaf cell
 BODY_GUESS = -3.0
 BODY_LOAD_GUESS = -1.0  # wires between cells have load of their own
@@ -283,8 +284,7 @@ def coupling_guess(design: DesignTensors) -> Tensor:
     Two nets that meet in leaf cells meet in the bodies above as well. What they have in a leaf cell they have
     wherever it stands, so a body is asked only for what leaf cells do not explain.
     """
-    is_leaf = design.terminal_features[design.context_side, IS_LEAF] > 0
-    return torch.where(is_leaf.any(dim=1), 0.0, BODY_GUESS)
+    return torch.where(meet_in_leaf_cells(design), 0.0, BODY_GUESS)
 
 
 def fit_memories(

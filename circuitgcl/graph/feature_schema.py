@@ -190,6 +190,9 @@ FEATURES: Mapping[str, tuple[Feature, ...]] = {
     "terminal": TERMINAL_FEATURES,
     "pair": PAIR_FEATURES,
 }
+COLUMNS: Mapping[str, Mapping[str, int]] = {
+    rows: {feature.name: place for place, feature in enumerate(columns)} for rows, columns in FEATURES.items()
+}
 
 
 _INTRODUCTION = (

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from circuitgcl.errors import DataError
 from circuitgcl.graph.building import CircuitGraph
 from circuitgcl.graph.endpoint_names import endpoint_numbers
-from circuitgcl.graph.feature_schema import TERMINAL_FEATURES, Feature
+from circuitgcl.graph.feature_schema import COLUMNS, Feature
 from circuitgcl.graph.features import Float32Array, instance_levels
 from circuitgcl.graph.indices import IndexedNames, IndexRelation
 from circuitgcl.graph.path_profiles import MAX_HOPS, path_counts
@@ -281,7 +281,7 @@ def run_length(view: PairView) -> FloatArray:
     area.
     """
     graph, circuit = view.graph, view.graph.circuit
-    column = [feature.name for feature in TERMINAL_FEATURES].index("joined_area")
+    column = COLUMNS["terminal"]["joined_area"]
     owner = circuit.instance_definition[circuit.net_instance[view.nets]]
     row = graph.terminals.offset[owner] + circuit.net_local[view.nets]
     extent = np.sqrt(np.expm1(graph.terminal_features[row, column].astype(np.float64)))

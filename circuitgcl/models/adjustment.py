@@ -9,12 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from circuitgcl.graph.feature_schema import PAIR_FEATURES
+from circuitgcl.graph.feature_schema import COLUMNS
 from circuitgcl.graph.indices import IndexRelation
 
-_COLUMNS = {feature.name: column for column, feature in enumerate(PAIR_FEATURES)}
-_NEIGHBOUR = _COLUMNS["is_neighbour"]
-_RELATIONS = [_COLUMNS[f"relation_{relation.name.lower()}"] for relation in IndexRelation]
+_NEIGHBOUR = COLUMNS["pair"]["is_neighbour"]
+_RELATIONS = [COLUMNS["pair"][f"relation_{relation.name.lower()}"] for relation in IndexRelation]
 RELATION_COUNT = 2 * len(IndexRelation)
 
 

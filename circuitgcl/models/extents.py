@@ -11,11 +11,16 @@ import torch
 from torch import Tensor
 
 from circuitgcl.data.tensors import DesignTensors
-from circuitgcl.graph.feature_schema import PAIR_FEATURES, TERMINAL_FEATURES
+from circuitgcl.graph.feature_schema import COLUMNS
 
 USUAL_EXTENT_LOG = 3.0  # of channel lengths, natural logarithm: a few cells
-_TERMINAL = {feature.name: place for place, feature in enumerate(TERMINAL_FEATURES)}
-_PAIR = {feature.name: place for place, feature in enumerate(PAIR_FEATURES)}
+_IS_LEAF, _JOINED_AREA = COLUMNS["terminal"]["is_leaf"], COLUMNS["terminal"]["joined_area"]
+_SHARED_CHILDREN = COLUMNS["pair"]["shared_children"]
+
+
+def meet_in_leaf_cells(design: DesignTensors) -> Tensor:
+    """Which contexts are of cells with devices of their own, [K] bool."""
+    return (design.terminal_features[design.context_side, _IS_LEAF] > 0).any(dim=1)
 
 
 def joint_extent_log(design: DesignTensors) -> Tensor:
@@ -23,8 +28,6 @@ def joint_extent_log(design: DesignTensors) -> Tensor:
 
     Nothing where they meet in a cell with devices, or in cells inside the body: places there tell more.
     """
-    sides = design.terminal_features[design.context_side]  # [K, 2, F]
-    shared = 0.5 * sides[:, :, _TERMINAL["joined_area"]].amin(dim=1) - USUAL_EXTENT_LOG
-    has_place = (sides[:, :, _TERMINAL["is_leaf"]] > 0).any(dim=1)
-    has_place |= design.context_features[:, _PAIR["shared_children"]] > 0
-    return torch.where(has_place, 0.0, shared)
+    area_log = design.terminal_features[design.context_side, _JOINED_AREA].amin(dim=1)
+    has_place = meet_in_leaf_cells(design) | (design.context_features[:, _SHARED_CHILDREN] > 0)
+    return torch.where(has_place, 0.0, 0.5 * area_log - USUAL_EXTENT_LOG)

@@ -149,10 +149,10 @@ def test_fewer_cells_are_a_part_of_more(tmp_path: Path):
         for strength in (1, 2):
             (tmp_path / f"lib__f{function}_{strength}.spice").touch()
     whole = definitions.cell_split(tmp_path, 0)
-    families = [{d.family for d in split.train} for split in definitions.fewer_cell_splits(tmp_path, 0)]
+    families = [{d.family for d in split.train} for split in definitions.fewer_cell_splits(whole, 0)]
     assert [len(part) for part in families] == [3, 6, 12]
     assert families[0] < families[1] < families[2] < {d.family for d in whole.train}
-    for split in definitions.fewer_cell_splits(tmp_path, 0):
+    for split in definitions.fewer_cell_splits(whole, 0):
         assert split.tests == whole.tests
         assert len(split.train) == 2 * len({d.family for d in split.train})
 

@@ -73,7 +73,7 @@ def test_cells_with_devices_have_places(tmp_path: Path) -> None:
 
 
 def test_it_grows_like_the_root_of_the_area(tmp_path: Path) -> None:
-    """Two nets over ten times the cells run ten times the square root of ten along each other."""
+    """Two nets over ten times the cells run about the square root of ten times as far along each other."""
     path = tmp_path / "two.sp"
     found = []
     for copies in (4, 40):
